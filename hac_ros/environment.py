@@ -1,0 +1,401 @@
+"""What hac_ros needs of the machine: what is there, what is missing, how to mend it.
+
+`hac` runs this file as a script, before anything is installed: standard library only, and nothing
+newer than Python 3.7, so that even a Python too old to train is told so in words.
+
+    environment.py check HOME          one line on stderr and status 1 for the first thing that set-up lacks
+    environment.py repair              make the ROS wheels of this virtual environment usable
+    environment.py doctor [--json] …   everything, with what would mend it; status 0 if training can run
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections import namedtuple
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+OLDEST, NEWEST = (3, 10), (3, 13)
+SETUP_BYTES = 3 * 10**9
+RUN_BYTES = 5 * 10**8
+HIGHEST_DOMAIN = 101  # above it, DDS ports fall into the range that Linux gives to clients
+SHARED_MEMORY = Path('/dev/shm')
+
+# What training imports, and the distribution each comes from.
+MODULES = [
+    ('rclpy', 'ros-rclpy'),
+    ('numpy', 'numpy'),
+    ('torch', 'torch'),
+    ('mujoco', 'mujoco'),
+    ('gymnasium_robotics', 'gymnasium-robotics'),
+    ('safetensors', 'safetensors'),
+]
+
+Finding = namedtuple('Finding', 'name ok found wanted mend required')
+
+
+def finding(name, ok, found, wanted='', mend='', required=True):
+    """One line of the report. A finding that is not `required` never fails it."""
+    return Finding(name, bool(ok), found, wanted, '' if ok else mend, required)
+
+
+# The machine
+
+def find_python():
+    """Is this interpreter one that the ROS wheels exist for?"""
+    found = 'Python {}.{}.{} ({})'.format(*sys.version_info[:3], sys.executable)
+    return finding('python', OLDEST <= sys.version_info[:2] <= NEWEST, found, 'Python 3.10 to 3.13',
+                   'install python3.12, or name another: HAC_PYTHON=/path/to/python3 ./hac setup')
+
+
+def find_venv_module():
+    missing = [name for name in ('venv', 'ensurepip') if importlib.util.find_spec(name) is None]
+    return finding('venv', not missing, 'no module ' + ', '.join(missing) if missing else 'venv, ensurepip',
+                   'the modules venv and ensurepip', 'sudo apt install ' + apt_python('venv'))
+
+
+def find_python_header():
+    header = Path(sysconfig.get_path('include'), 'Python.h')
+    return finding('headers', header.is_file(), str(header) if header.is_file() else 'no {}'.format(header),
+                   'Python.h', 'sudo apt install ' + apt_python('dev'))
+
+
+def apt_python(suffix):
+    """Debian's package of this interpreter's version, such as python3.11-dev."""
+    return 'python{}.{}-{}'.format(*sys.version_info[:2], suffix)
+
+
+def find_compiler():
+    """The compilers that CMake would take: CC and CXX, else cc and c++ or their usual other names."""
+    names = {
+        'C': [os.environ['CC'].split()[0]] if os.environ.get('CC', '').strip() else ['cc', 'gcc', 'clang'],
+        'C++': [os.environ['CXX'].split()[0]] if os.environ.get('CXX', '').strip() else ['c++', 'g++', 'clang++'],
+    }
+    found = {language: next(filter(None, map(shutil.which, tried)), None) for language, tried in names.items()}
+    missing = ['no {} compiler ({})'.format(language, ', '.join(names[language]))
+               for language, path in found.items() if path is None]
+    return finding('compiler', not missing, ', '.join(missing or found.values()),
+                   'a C and a C++ compiler', 'sudo apt install build-essential')
+
+
+def find_disk(home, wanted):
+    """Free space where `home` is or will be."""
+    place = Path(home).resolve()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(str(place)).free
+    return finding('disk', free >= wanted, '{:.1f} GB free at {}'.format(free / 1e9, place),
+                   '{:.1f} GB'.format(wanted / 1e9),
+                   'free some space, or choose another place: HAC_HOME=/path/with/space ./hac setup')
+
+
+def machine_findings(home, disk_wanted):
+    return [find_python(), find_venv_module(), find_python_header(), find_compiler(), find_disk(home, disk_wanted)]
+
+
+# The embedded prefix
+
+def site_packages(venv):
+    """The folder of modules of a virtual environment, or None."""
+    return next(iter(sorted(Path(venv).glob('lib/python3.*/site-packages'))), None)
+
+
+def installed_versions(folder):
+    """{canonical distribution name: version}, read from the names of the dist-info folders.
+
+    Not from importlib.metadata: the ROS wheels also carry egg-info whose names (rclpy, std_msgs) are
+    those of other projects on PyPI.
+    """
+    found = {}
+    for path in Path(folder).glob('*.dist-info'):
+        name, _, version = path.name[:-len('.dist-info')].partition('-')
+        found[canonical(name)] = version
+    return found
+
+
+def canonical(name):
+    return re.sub(r'[-_.]+', '-', name).lower()
+
+
+def locked_names(lock):
+    """Canonical names of the distributions in a lock that this interpreter's markers admit.
+
+    Only the marker `python_version < "3.x"` or `>=` is understood: no other is in the lock.
+    """
+    names = []
+    for line in Path(lock).read_text(encoding='utf-8').splitlines():
+        requirement, _, marker = line.split('#')[0].partition(';')
+        if requirement.strip() and admits(marker):
+            names.append(canonical(re.match(r'[A-Za-z0-9._-]+', requirement.strip()).group()))
+    return names
+
+
+def admits(marker, version=None):
+    """Does a marker such as `python_version < "3.11"` hold for `version` (default: this Python)?"""
+    if not marker.strip():
+        return True
+    match = re.fullmatch(r'\s*python_version\s*(<|>=)\s*"3\.(\d+)"\s*', marker)
+    if match is None:
+        raise ValueError('a lock marker is python_version < or >= "3.x", got ' + repr(marker.strip()))
+    minor = (version or sys.version_info)[1]
+    return minor < int(match.group(2)) if match.group(1) == '<' else minor >= int(match.group(2))
+
+
+def find_prefix(home):
+    """Virtual environment, wheels and built package under `home`."""
+    home = Path(home)
+    mend = './hac setup'
+    packages = site_packages(home / 'venv')
+    wanted = locked_names(REPOSITORY / 'requirements' / 'lock.txt')
+    present = installed_versions(packages) if packages else {}
+    missing = [name for name in wanted if name not in present]
+    ros_missing = [name for name in missing if name.startswith('ros-')]
+    built = home / 'install' / 'hac_ros' / 'share' / 'hac_ros' / 'package.xml'
+    return [
+        finding('environment', packages, str(home / 'venv') if packages else 'no virtual environment in {}'.format(home),
+                'a virtual environment', mend),
+        finding('ros wheels', not ros_missing, describe_missing(ros_missing, wanted, 'ros-'),
+                'every ROS wheel of requirements/lock.txt', mend),
+        finding('python packages', len(missing) == len(ros_missing),
+                describe_missing(sorted(set(missing) - set(ros_missing)), wanted, ''),
+                'every package of requirements/lock.txt', mend),
+        finding('hac_ros build', built.is_file(), str(built.parent) if built.is_file() else 'not built',
+                'hac_ros built by colcon', mend),
+    ]
+
+
+def describe_missing(missing, wanted, prefix):
+    if not missing:
+        return '{} installed'.format(sum(name.startswith(prefix) for name in wanted))
+    shown = ', '.join(missing[:3])
+    return '{} missing: {}{}'.format(len(missing), shown, ', …' if len(missing) > 3 else '')
+
+
+# What Python imports
+
+IMPORTS = '''
+import importlib, json, sys
+report = {}
+for name in sys.argv[1:]:
+    try:
+        module = importlib.import_module(name)
+        report[name] = [True, str(getattr(module, "__version__", ""))]
+    except Exception as error:
+        report[name] = [False, "{}: {}".format(type(error).__name__, error)]
+try:
+    import rclpy
+    report["rmw"] = [True, rclpy.get_rmw_implementation_identifier()]
+except Exception as error:
+    report["rmw"] = [False, str(error)]
+print(json.dumps(report))
+'''
+
+
+def find_modules(python):
+    """Import, in `python`, what training imports. A module that is installed but broken is found out."""
+    names = [name for name, _ in MODULES] + ['hac_ros.msg']
+    report = run_imports(python, names)
+    findings = []
+    for name, distribution in MODULES + [('hac_ros.msg', '')]:
+        ok, text = report.get(name, (False, 'not tried'))
+        findings.append(finding(name, ok, text or 'imports', 'import ' + name, mend_module(distribution)))
+    ok, text = report.get('rmw', (False, 'not tried'))
+    findings.append(finding('rmw', ok, text, 'an RMW implementation', 'ros-jazzy-rmw-fastrtps-cpp is needed'))
+    return findings
+
+
+def run_imports(python, names):
+    """{name: [imports, version or error]}; a crash of the interpreter counts against every name."""
+    if not Path(python).exists():
+        return {name: (False, 'not installed') for name in names + ['rmw']}
+    done = subprocess.run([str(python), '-c', IMPORTS] + names, cwd=str(REPOSITORY), universal_newlines=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        return json.loads(done.stdout.splitlines()[-1])
+    except (IndexError, ValueError):
+        last = (done.stderr.strip().splitlines() or ['status {}'.format(done.returncode)])[-1]
+        return {name: (False, last) for name in names + ['rmw']}
+
+
+def mend_module(distribution):
+    if os.environ.get('HAC_WORLD') == 'sourced':
+        if distribution in ('ros-rclpy', ''):
+            return 'colcon build, then source install/setup.bash (docs/install.md)'
+        return 'pip install -r requirements/python.txt'
+    return './hac setup'
+
+
+# Fast DDS
+
+def find_shared_memory(folder=SHARED_MEMORY):
+    """Segments that a killed process left behind: nobody maps them and nobody holds their lock."""
+    segments = [path for path in Path(folder).glob('*fastrtps_*') if path.is_file()]
+    mapped, locked = mapped_files(folder), locked_inodes()
+    used = {owner(path) for path in segments if str(path) in mapped or path.stat().st_ino in locked}
+    dead = [path for path in segments if owner(path) not in used]
+    size = sum(path.stat().st_size for path in dead)
+    found = '{} files of Fast DDS, {} left behind ({:.1f} MB)'.format(len(segments), len(dead), size / 1e6)
+    return finding('shared memory', not dead, found, 'nothing left behind', './hac shell fastdds shm clean',
+                   required=False)
+
+
+def owner(path):
+    """A segment and its locks belong together: fastrtps_port7410_el -> fastrtps_port7410."""
+    name = re.sub(r'^sem\.', '', path.name)
+    return re.sub(r'(_el|_sl|_mutex)$', '', name)
+
+
+def mapped_files(folder):
+    found = set()
+    for maps in Path('/proc').glob('[0-9]*/maps'):
+        try:
+            text = maps.read_text(errors='replace')
+        except OSError:  # it has ended, or belongs to someone else
+            continue
+        found.update(re.findall(re.escape(str(folder)) + r'/\S+', text))
+    return found
+
+
+def locked_inodes():
+    try:
+        text = Path('/proc/locks').read_text()
+    except OSError:
+        return set()
+    return {int(inode) for inode in re.findall(r'[0-9a-f]+:[0-9a-f]+:(\d+) ', text)}
+
+
+def find_domain():
+    text = os.environ.get('ROS_DOMAIN_ID', '0')
+    ok = text.isdigit() and int(text) <= HIGHEST_DOMAIN
+    return finding('domain', ok, 'ROS_DOMAIN_ID={}'.format(text), '0 to {}'.format(HIGHEST_DOMAIN),
+                   'unset ROS_DOMAIN_ID')
+
+
+def find_discovery_range():
+    text = os.environ.get('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SUBNET')
+    allowed = ('LOCALHOST', 'SUBNET', 'SYSTEM_DEFAULT')
+    return finding('discovery', text in allowed, 'ROS_AUTOMATIC_DISCOVERY_RANGE={}'.format(text),
+                   ', '.join(allowed), 'unset ROS_AUTOMATIC_DISCOVERY_RANGE')
+
+
+# Repair
+
+def repair():
+    """Make the ROS wheels of the running virtual environment usable. Safe to repeat.
+
+    1. The CMake exports name the Python and the numpy of the machine that built the wheels.
+    2. Nothing sets the environment: colcon chains to local_setup.sh and .bash if they exist.
+    """
+    prefix = Path(sys.prefix)
+    if prefix == Path(sys.base_prefix):
+        raise SystemExit('repair wants the interpreter of a virtual environment, got {}'.format(sys.executable))
+    changed = sum(repair_export(path) for path in sorted(prefix.glob('share/*/cmake/*.cmake')))
+    setup = local_setup(prefix)
+    for name in ('local_setup.sh', 'local_setup.bash'):
+        (prefix / name).write_text(setup, encoding='utf-8')
+    print('{} CMake exports mended, local_setup written'.format(changed))
+
+
+def repair_export(path):
+    """Put this interpreter's include folders into one CMake file; True if it named foreign ones."""
+    text = path.read_text(encoding='utf-8')
+    numpy_include = Path(importlib.util.find_spec('numpy').origin).parent / '_core' / 'include'
+    if not numpy_include.is_dir():  # numpy 1.26
+        numpy_include = numpy_include.parents[1] / 'core' / 'include'
+    mended = re.sub(r'/opt/python/[^;"]*/numpy/_?core/include', numpy_include.as_posix(), text)
+    mended = re.sub(r'/opt/python/[^;"/]*/include/python3\.\d+', sysconfig.get_path('include'), mended)
+    if mended == text:
+        return False
+    path.write_text(mended, encoding='utf-8')
+    return True
+
+
+def local_setup(prefix):
+    """The shell text that puts `prefix` into the environment, each folder once."""
+    modules = Path(sysconfig.get_path('purelib'))
+    libraries = [prefix / 'lib'] + sorted(modules.glob('ros_*.libs'))
+    lines = ['# Written by hac: puts the embedded ROS 2 into the environment.',
+             '_hac_prepend() {',
+             '  eval "_hac_value=\\${$1:-}"',
+             '  case ":$_hac_value:" in',
+             '    *":$2:"*) ;;',
+             '    *) export "$1=$2${_hac_value:+:$_hac_value}" ;;',
+             '  esac',
+             '}']
+    for name, folders in [('LD_LIBRARY_PATH', reversed(libraries)), ('PATH', [prefix / 'bin']),
+                          ('AMENT_PREFIX_PATH', [prefix]), ('CMAKE_PREFIX_PATH', [prefix])]:
+        lines += ["_hac_prepend {} '{}'".format(name, folder) for folder in folders]
+    lines += ["export VIRTUAL_ENV='{}'".format(prefix),
+              'export ROS_DISTRO=jazzy ROS_VERSION=2 ROS_PYTHON_VERSION=3',
+              '# Without this, a .pth file of the wheels starts every Python a second time.',
+              'export _ROS_WHEELS_BOOTSTRAP_COMPLETE=1',
+              'unset -f _hac_prepend; unset _hac_value']
+    return '\n'.join(lines) + '\n'
+
+
+# Commands
+
+def check(home):
+    """Say the first thing that set-up lacks and return 1, or return 0."""
+    for item in machine_findings(home, SETUP_BYTES):
+        if not item.ok:
+            print('hac: found {0.found}; {0.wanted} is needed. {0.mend}'.format(item), file=sys.stderr)
+            return 1
+    return 0
+
+
+def doctor(home, python, as_json, stale):
+    """Print every finding; return 0 if training can run."""
+    sourced = os.environ.get('HAC_WORLD') == 'sourced'
+    findings = [find_python()] if sourced else machine_findings(home, RUN_BYTES if not stale else SETUP_BYTES)
+    if not sourced:
+        findings += find_prefix(home)
+        findings.append(finding('set-up', not stale, 'to do: ' + ', '.join(stale) if stale else 'up to date',
+                                'every step done with the present inputs', './hac setup'))
+    findings += find_modules(python) + [find_shared_memory(), find_domain(), find_discovery_range()]
+    ready = all(item.ok for item in findings if item.required)
+    if as_json:
+        print(json.dumps({'ready': ready, 'world': 'sourced' if sourced else 'embedded',
+                          'findings': [item._asdict() for item in findings]}, indent=1))
+    else:
+        print_report(findings, ready)
+    return 0 if ready else 1
+
+
+def print_report(findings, ready):
+    for item in findings:
+        mark = 'ok     ' if item.ok else 'MISSING' if item.required else 'note   '
+        print('{}  {:18} {}'.format(mark, item.name, item.found))
+        if not item.ok:
+            print('{:27}wanted: {}; {}'.format('', item.wanted, item.mend))
+    print('training can run' if ready else 'training cannot run yet')
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(prog='environment.py', description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest='command')
+    commands.required = True
+    commands.add_parser('check').add_argument('home')
+    commands.add_parser('repair')
+    report = commands.add_parser('doctor', prog='hac doctor',
+                                 description='What is there, what is missing, how to mend it.')
+    report.add_argument('--json', action='store_true', help='print one JSON object')
+    report.add_argument('--home', default=str(REPOSITORY / '.hac'), help=argparse.SUPPRESS)
+    report.add_argument('--python', default=sys.executable, help=argparse.SUPPRESS)
+    report.add_argument('--stale', default='', help=argparse.SUPPRESS)
+    options = parser.parse_args(argv)
+    if options.command == 'check':
+        return check(options.home)
+    if options.command == 'repair':
+        return repair()
+    return doctor(options.home, options.python, options.json, options.stale.split())
+
+
+if __name__ == '__main__':
+    sys.exit(main())
