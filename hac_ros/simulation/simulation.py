@@ -1,0 +1,123 @@
+"""N arms of one task, stepped as one batch."""
+from concurrent.futures import ThreadPoolExecutor
+
+import mujoco
+import numpy as np
+
+from hac_ros import spaces
+from hac_ros.randomness import generator
+from hac_ros.simulation.mocap_control import MocapControl
+from hac_ros.simulation.readout import Readout
+from hac_ros.simulation.start import STATE, draw, read_state, settle
+from hac_ros.tasks import Task
+
+CONTROLS = {'mocap': MocapControl}
+
+
+class Simulation:
+    """N arms of ``task``. In control mode ``mocap`` it equals gymnasium-robotics' v4 environments.
+
+    observation (N, O), achieved_goal (N, 3), desired_goal (N, 3), reward (N,) 0 or -1, success (N,) bool: of the
+    newest state. Each step and reset makes new arrays and never writes to earlier ones: they may be kept.
+    step_count: control steps since the start of the episode. model, data[i]: MuJoCo's own, for tests and renderers.
+    Before the first ``reset`` it is in round 0.
+    """
+
+    def __init__(self, task: Task, arms: int, seed: int, worker: int = 0, threads: int = 1, purpose: str = 'training',
+                 control: str = 'mocap'):
+        _check(arms, threads, control)
+        self.task, self.arms, self.seed, self.worker, self.purpose = task, arms, seed, worker, purpose
+        self.settled = settle(task)
+        self.model = self.settled.copy_model()
+        self.data = [mujoco.MjData(self.model) for _ in range(arms)]
+        self.control = CONTROLS[control](task, self.model, self.data)
+        self.readout = Readout(task, self.model, self.data)
+        self.chunks = np.array_split(np.arange(arms), min(threads, arms))
+        self.pool = ThreadPoolExecutor(len(self.chunks), 'physics') if len(self.chunks) > 1 else None
+        self.start_state = self.settled.state()
+        self.reset(0)
+
+    @property
+    def time(self) -> float:
+        """Simulated time [s] since the start of the episode."""
+        return self.step_count * self.task.period
+
+    def reset(self, round: int) -> None:
+        """Start the episodes of ``round``: a function of seed, purpose, worker and round, whatever ran before."""
+        self.step_count = 0
+        goals = [self._reset_arm(arm, round) for arm in range(self.arms)]
+        self.desired_goal = np.array(goals)
+        self._observe()
+
+    def _reset_arm(self, arm: int, round: int) -> np.ndarray:
+        """Put ``arm`` at its start of ``round``; return its goal (3,)."""
+        start = draw(self.task, self.settled, generator(self.seed, f'{self.purpose}/reset', self.worker, round, arm))
+        mujoco.mj_setState(self.model, self.data[arm], self.start_state, STATE)
+        if start.object is not None:
+            address = self.settled.object_address()
+            self.data[arm].qpos[address:address + 2] = start.object
+        mujoco.mj_forward(self.model, self.data[arm])
+        return start.goal
+
+    def step(self, command) -> None:
+        """Do one control step on all arms. ``command`` (N, 4), clipped to -1 .. 1 as FetchEnv does.
+
+        Raises ValueError, and steps no arm, for another size or a value that is not finite.
+        """
+        command = spaces.COMMAND.rows(command, self.arms, 'command')
+        if not np.isfinite(command).all():
+            bad = np.flatnonzero(~np.isfinite(command).all(axis=1))
+            raise ValueError(f'command: {command[bad[0]]} came for arm {bad[0]}, finite values are wanted; '
+                             'no arm was stepped')
+        self.control.apply(np.clip(command, spaces.COMMAND.low, spaces.COMMAND.high))
+        self._advance()
+        self.step_count += 1
+        self._observe()
+
+    def _advance(self) -> None:
+        if self.pool is None:
+            self._advance_arms(self.chunks[0])
+        else:
+            list(self.pool.map(self._advance_arms, self.chunks))   # list: waits, and raises what a thread raised
+
+    def _advance_arms(self, arms) -> None:
+        for arm in arms:
+            self.control.advance(arm)
+
+    def _observe(self) -> None:
+        self.observation, self.achieved_goal = self.readout.read()
+        distance = np.linalg.norm(self.achieved_goal - self.desired_goal, axis=1)
+        self.success = distance < self.task.threshold
+        # Not the negation of success: at the threshold itself FetchEnv gives reward 0 and no success.
+        self.reward = np.where(distance > self.task.threshold, -1.0, 0.0)
+
+    def state(self, arm: int) -> np.ndarray:
+        """Return a copy of the full integration state (S,) of ``arm``."""
+        return read_state(self.model, self.data[arm])
+
+    def set_state(self, arm: int, state: np.ndarray, goal: np.ndarray | None = None) -> None:
+        """Put ``arm`` into an integration state (S,), and give it ``goal`` (3,) [m] if one is given.
+
+        Positions derived from the state are computed afresh, as after a reset. Raises ValueError for a wrong size.
+        """
+        if np.shape(state) != self.start_state.shape:
+            raise ValueError(f'state: shape {np.shape(state)} came, {self.start_state.shape} is wanted')
+        mujoco.mj_setState(self.model, self.data[arm], state, STATE)
+        mujoco.mj_forward(self.model, self.data[arm])
+        if goal is not None:
+            self.desired_goal = self.desired_goal.copy()
+            self.desired_goal[arm] = goal
+        self._observe()
+
+    def close(self) -> None:
+        """End the threads. Nothing else needs closing."""
+        if self.pool is not None:
+            self.pool.shutdown()
+
+
+def _check(arms: int, threads: int, control: str) -> None:
+    for name, value in (('arms', arms), ('threads', threads)):
+        if value < 1:
+            raise ValueError(f'{name}: {value} came, at least 1 is wanted')
+    if control not in CONTROLS:
+        raise ValueError(f'control: {control!r} came, one of {", ".join(CONTROLS)} is wanted')
