@@ -1,0 +1,125 @@
+"""Files that are either the old one or the new one, whatever happens in between.
+
+A file is written under a temporary name in its own folder, synced, renamed, and the folder is synced: a crash, a
+power cut or a full disk leaves the old file as it was. Leftovers of a crash begin with ``.`` and hold ``.part-``.
+"""
+import contextlib
+import itertools
+import json
+import os
+import shutil
+from pathlib import Path
+
+_COUNTER = itertools.count()
+
+
+class WriteFailed(OSError):
+    """A file could not be written, for example because the disk is full; what was there before is untouched."""
+
+
+def write_bytes(path, data: bytes):
+    """Replace the file at ``path`` by ``data``; raises WriteFailed and leaves the old file if that fails."""
+    with replacing(path) as file:
+        file.write(data)
+
+
+def write_json(path, value):
+    """Replace the file at ``path`` by ``value`` as indented JSON with sorted keys; raises as write_bytes."""
+    write_bytes(path, (json.dumps(value, indent=1, sort_keys=True) + '\n').encode())
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Yield a binary file, open to write and read, that takes the place of ``path`` when the block ends.
+
+    If the block or the writing fails nothing is replaced and the temporary file is removed. An OSError becomes
+    a WriteFailed that names the file.
+    """
+    path = Path(path)
+    temporary = temporary_name(path)
+    try:
+        with open(temporary, 'xb+') as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise _failure(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing_folder(path):
+    """Yield a new empty folder that takes the place of the folder ``path``, whole, when the block ends.
+
+    Files inside must have been synced by whoever wrote them (this module does). Where a folder is replaced there
+    is an instant in which neither name exists; the old one then lies beside it and ``recover_folder`` returns it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_name(path)
+    try:
+        temporary.mkdir()
+        yield temporary
+        sync_folder(temporary)
+        _swap_in(temporary, path)
+    except OSError as error:
+        raise error if isinstance(error, WriteFailed) else _failure(path, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def recover_folder(path):
+    """Bring back the folder that an interrupted ``replacing_folder`` had moved aside, if ``path`` is missing."""
+    path, aside = Path(path), _aside(Path(path))
+    if not path.exists() and aside.is_dir():
+        os.replace(aside, path)
+        sync_folder(path.parent)
+
+
+def remove_leftovers(folder):
+    """Remove temporary files and folders that a crash left in ``folder``; its owner calls it before writing."""
+    for entry in Path(folder).glob('.*.part-*'):
+        if entry.is_dir():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
+
+
+def temporary_name(path: Path) -> Path:
+    """Return a name beside ``path`` that no other process or call uses."""
+    return path.with_name(f'.{path.name}.part-{os.getpid()}-{next(_COUNTER)}')
+
+
+def sync_folder(folder):
+    """Make renames and removals inside ``folder`` durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _swap_in(temporary: Path, path: Path):
+    aside = _aside(path)
+    recover_folder(path)
+    if path.exists():
+        shutil.rmtree(aside, ignore_errors=True)
+        os.replace(path, aside)
+    os.replace(temporary, path)
+    sync_folder(path.parent)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f'.{path.name}.previous')
+
+
+def _failure(path: Path, error: OSError) -> WriteFailed:
+    if isinstance(error, WriteFailed):
+        return error
+    reason = error.strerror or str(error)
+    return WriteFailed(error.errno, f'{path} could not be written: {reason}; what was there before is untouched; '
+                                    f'make room or grant access in {path.parent}, then try again')

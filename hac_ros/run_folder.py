@@ -1,0 +1,147 @@
+"""The folder of a run: what lies where, who owns it, and what it was started with.
+
+    runs/<name>/config.json    every setting, the seed, versions, the command: what it takes to run it again
+               metrics.csv     a row a round            tensorboard/  the same as events
+               checkpoint/     everything needed to go on
+               bundle/         what acts: both policies, statistics, spaces, limits, evaluation
+               log/            what each process printed
+"""
+import contextlib
+import fcntl
+import json
+import os
+import platform
+import re
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import hac_ros
+from hac_ros import atomic_files
+
+FORMAT = 1
+_NAME = re.compile(r'[A-Za-z][A-Za-z0-9_]{0,99}')
+_PACKAGES = ('numpy', 'torch', 'mujoco', 'gymnasium-robotics')
+# Settings that say how long or how fast a run goes, not what it learns: a resumed run may change them.
+MAY_CHANGE = frozenset({'resume', 'folder', 'max_steps', 'bar', 'confirm', 'stop', 'pace', 'threads', 'repeat_after',
+                        'clock'})
+
+
+class RunInUse(RuntimeError):
+    """Another process owns the run."""
+
+
+class RunExists(RuntimeError):
+    """The run was begun before, and going on was not asked for."""
+
+
+class RunMissing(RuntimeError):
+    """Going on was asked for, but there is nothing to go on from."""
+
+
+class RunFolder:
+    """Paths of the run called ``run`` below ``root``; raises ValueError for a name that no namespace can have.
+
+    A run's name is also its ROS namespace: letters, digits and underscores, a letter first, no two underscores
+    in a row, at most 100 characters. So it cannot leave ``root`` either.
+    """
+
+    def __init__(self, root, run: str):
+        if not isinstance(run, str) or not _NAME.fullmatch(run) or '__' in run:
+            raise ValueError(f'run name: {run!r} came; letters, digits and single underscores, a letter first, '
+                             'at most 100, are wanted')
+        self.root = Path(root)
+        self.run = run
+        self.path = self.root / run
+        self.config = self.path / 'config.json'
+        self.metrics = self.path / 'metrics.csv'
+        self.tensorboard = self.path / 'tensorboard'
+        self.checkpoint = self.path / 'checkpoint'
+        self.bundle = self.path / 'bundle'
+        self.log = self.path / 'log'
+
+    @contextlib.contextmanager
+    def claim(self):
+        """Own the run while the block lasts; raises RunInUse, naming the owner, if another process does.
+
+        The lock goes with the process, however it ends. Not shared with child programs.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with open(self.path / '.lock', 'a+', encoding='ascii') as lock:
+            self._lock(lock)
+            lock.truncate(0)
+            lock.write(str(os.getpid()))
+            lock.flush()
+            yield self
+            lock.truncate(0)
+
+    def _lock(self, lock):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            raise RunInUse(f'run {self.run} in {self.root} is in use by process {lock.read() or "unknown"}: '
+                           'wait for it, end it, or choose another name with run:=<name>') from error
+
+    def begin(self, settings: dict[str, dict], command: list[str], resume: bool = False) -> dict:
+        """Make the folders, write config.json (or check it, on resume) and return its content.
+
+        ``settings``: section -> setting -> JSON value. Call it inside ``claim``. Raises RunExists, RunMissing, or
+        ValueError naming the settings that a resumed run would change.
+        """
+        if resume:
+            config = self._resumed(settings, command)
+        elif self.config.exists():
+            raise RunExists(f'run {self.run} in {self.root} exists already; to go on with it add resume:=true, '
+                            'to begin another add run:=<another name>')
+        else:
+            config = {'format': FORMAT, 'run': self.run, 'settings': settings, 'starts': [_start(command)]}
+        for folder in (self.tensorboard, self.checkpoint, self.log):
+            folder.mkdir(parents=True, exist_ok=True)
+        for folder in (self.path, self.checkpoint):
+            atomic_files.remove_leftovers(folder)
+        atomic_files.write_json(self.config, config)
+        return config
+
+    def read_config(self) -> dict:
+        """Return the content of config.json; raises RunMissing if it is not there or not readable."""
+        try:
+            return json.loads(self.config.read_bytes())
+        except OSError as error:
+            raise RunMissing(f'run {self.run} in {self.root} was never begun ({error.strerror}: {self.config}); '
+                             'start it without resume:=true') from error
+        except ValueError as error:
+            raise RunMissing(f'{self.config} is damaged: {error}') from error
+
+    def _resumed(self, settings: dict, command: list[str]) -> dict:
+        config = self.read_config()
+        changes = _changes(config['settings'], json.loads(json.dumps(settings)))
+        if changes:
+            raise ValueError(f'run {self.run} cannot go on with other settings: ' + '; '.join(changes))
+        return {**config, 'settings': settings, 'starts': [*config['starts'], _start(command)]}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a result depends on; 'not installed' for what is absent."""
+    found = {'python': platform.python_version(), 'hac_ros': hac_ros.__version__}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = 'not installed'
+    return found
+
+
+def _start(command: list[str]) -> dict:
+    return {'command': list(command or sys.argv), 'versions': versions()}
+
+
+def _changes(old: dict, new: dict) -> list[str]:
+    """Return a sentence for each setting that differs and must not."""
+    sentences = []
+    for section in sorted(old.keys() | new.keys()):
+        before, after = old.get(section, {}), new.get(section, {})
+        for name in sorted((before.keys() | after.keys()) - MAY_CHANGE):
+            if before.get(name) != after.get(name):
+                sentences.append(f'{section}.{name} was {before.get(name)!r}, {after.get(name)!r} came')
+    return sentences

@@ -1,0 +1,109 @@
+"""A run has one owner, one set of settings and a name that stays in its folder."""
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from hac_ros.run_folder import RunExists, RunFolder, RunInUse, RunMissing, versions
+
+SETTINGS = {'run': {'task': 'reach', 'seed': 3, 'resume': False}, 'planner': {'rates': (1, 2)}}
+OWNER = """
+import sys
+from hac_ros.run_folder import RunFolder
+with RunFolder(sys.argv[1], 'first').claim():
+    print('owned', flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def owner(tmp_path):
+    """Another process that owns run ``first`` until its input is closed."""
+    process = subprocess.Popen([sys.executable, '-c', OWNER, str(tmp_path)], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == 'owned\n'
+    yield process
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize('name', ['', '..', '../x', 'a/b', '/etc', '1st', '_a', 'a b', 'a-b', 'a__b', 'ä', 'a\n', 'a.b',
+                                  'a' * 101, None])
+def test_a_name_that_is_no_namespace_is_refused(tmp_path, name):
+    with pytest.raises(ValueError, match='run name: .* came'):
+        RunFolder(tmp_path, name)
+
+
+def test_a_second_owner_is_refused_and_told_who_the_first_is(tmp_path, owner):
+    with pytest.raises(RunInUse, match=f'run first in .* is in use by process {owner.pid}: .*run:=<name>'):
+        with RunFolder(tmp_path, 'first').claim():
+            pass
+
+
+def test_a_run_can_be_claimed_twice_in_no_process_either(tmp_path):
+    with RunFolder(tmp_path, 'first').claim(), pytest.raises(RunInUse, match=str(os.getpid())):
+        with RunFolder(tmp_path, 'first').claim():
+            pass
+
+
+def test_a_killed_owner_frees_the_run(tmp_path, owner):
+    owner.kill()
+    owner.wait()
+    with RunFolder(tmp_path, 'first').claim() as folder:
+        assert folder.path == tmp_path / 'first'
+
+
+def test_runs_of_different_names_do_not_meet(tmp_path, owner):
+    with RunFolder(tmp_path, 'second').claim():
+        assert owner.poll() is None
+
+
+def test_the_config_tells_settings_versions_and_command(tmp_path):
+    folder = RunFolder(tmp_path, 'first')
+    with folder.claim():
+        folder.begin(SETTINGS, ['hac', 'train', 'task:=reach'])
+    config = json.loads(folder.config.read_text())
+    assert config['settings']['run'] == SETTINGS['run']
+    assert config['starts'] == [{'command': ['hac', 'train', 'task:=reach'], 'versions': versions()}]
+    assert set(versions()) == {'python', 'hac_ros', 'numpy', 'torch', 'mujoco', 'gymnasium-robotics'}
+    assert all(path.is_dir() for path in (folder.tensorboard, folder.checkpoint, folder.log))
+
+
+def test_a_begun_run_is_refused_without_resume_and_left_as_it_was(tmp_path):
+    folder = RunFolder(tmp_path, 'first')
+    folder.begin(SETTINGS, ['hac'])
+    before = folder.config.read_bytes()
+    with pytest.raises(RunExists, match='exists already; to go on with it add resume:=true'):
+        folder.begin(SETTINGS, ['hac'])
+    assert folder.config.read_bytes() == before
+
+
+def test_a_resumed_run_records_both_commands(tmp_path):
+    folder = RunFolder(tmp_path, 'first')
+    folder.begin(SETTINGS, ['hac', 'one'])
+    config = folder.begin({**SETTINGS, 'run': {**SETTINGS['run'], 'resume': True}}, ['hac', 'two'], resume=True)
+    assert [start['command'][1] for start in config['starts']] == ['one', 'two']
+    assert folder.read_config() == json.loads(json.dumps(config))
+
+
+def test_a_resumed_run_cannot_change_what_it_learns(tmp_path):
+    folder = RunFolder(tmp_path, 'first')
+    folder.begin(SETTINGS, ['hac'])
+    with pytest.raises(ValueError, match='cannot go on with other settings: run.seed was 3, 4 came'):
+        folder.begin({**SETTINGS, 'run': {**SETTINGS['run'], 'seed': 4}}, ['hac'], resume=True)
+
+
+def test_resume_without_a_run_says_what_to_do(tmp_path):
+    with pytest.raises(RunMissing, match='was never begun.*start it without resume:=true'):
+        RunFolder(tmp_path, 'first').begin(SETTINGS, ['hac'], resume=True)
+
+
+def test_leftovers_of_a_crash_are_swept_at_the_start(tmp_path):
+    folder = RunFolder(tmp_path, 'first')
+    folder.begin(SETTINGS, ['hac'])
+    leftover = folder.checkpoint / '.recorder-00000001.safetensors.part-1-1'
+    leftover.write_bytes(b'half')
+    folder.begin(SETTINGS, ['hac'], resume=True)
+    assert not leftover.exists()
