@@ -123,17 +123,19 @@ def canonical(name):
     return re.sub(r'[-_.]+', '-', name).lower()
 
 
-def locked_names(lock):
-    """Canonical names of the distributions in a lock that this interpreter's markers admit.
+def locked_versions(lock, version=None):
+    """{canonical name: pinned version} of a lock, for Python `version` (default: this one).
 
-    Only the marker `python_version < "3.x"` or `>=` is understood: no other is in the lock.
+    The version is '' where the lock leaves a choice, as it does for torch. Only the markers
+    `python_version < "3.x"` and `>=` are understood: no other is in the lock.
     """
-    names = []
+    pins = {}
     for line in Path(lock).read_text(encoding='utf-8').splitlines():
         requirement, _, marker = line.split('#')[0].partition(';')
-        if requirement.strip() and admits(marker):
-            names.append(canonical(re.match(r'[A-Za-z0-9._-]+', requirement.strip()).group()))
-    return names
+        if requirement.strip() and admits(marker, version):
+            name, pin = re.fullmatch(r'([A-Za-z0-9._-]+)(?:==|[<>~!]=?)(\S+)', requirement.strip()).groups()
+            pins[canonical(name)] = pin if '==' in requirement else ''
+    return pins
 
 
 def admits(marker, version=None):
@@ -152,9 +154,9 @@ def find_prefix(home):
     home = Path(home)
     mend = './hac setup'
     packages = site_packages(home / 'venv')
-    wanted = locked_names(REPOSITORY / 'requirements' / 'lock.txt')
+    wanted = locked_versions(REPOSITORY / 'requirements' / 'lock.txt')
     present = installed_versions(packages) if packages else {}
-    missing = [name for name in wanted if name not in present]
+    missing = [name for name, pin in wanted.items() if name not in present or pin not in ('', present[name])]
     ros_missing = [name for name in missing if name.startswith('ros-')]
     built = home / 'install' / 'hac_ros' / 'share' / 'hac_ros' / 'package.xml'
     return [
@@ -174,7 +176,7 @@ def describe_missing(missing, wanted, prefix):
     if not missing:
         return '{} installed'.format(sum(name.startswith(prefix) for name in wanted))
     shown = ', '.join(missing[:3])
-    return '{} missing: {}{}'.format(len(missing), shown, ', …' if len(missing) > 3 else '')
+    return '{} missing or of another version: {}{}'.format(len(missing), shown, ', …' if len(missing) > 3 else '')
 
 
 # What Python imports

@@ -1,0 +1,196 @@
+"""`hac` as a user meets it: clear lines where something is missing, and no second set-up."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parents[2]
+HAC = REPO / 'hac'
+TOOLS = ['bash', 'cat', 'cut', 'dirname', 'env', 'find', 'flock', 'mkdir', 'mktemp', 'python3', 'readlink', 'realpath',
+         'rm', 'rmdir', 'sed', 'sha256sum', 'sort', 'tail', 'xargs']
+
+embedded = pytest.mark.skipif(os.environ.get('HAC_WORLD') != 'embedded', reason='needs the embedded environment')
+
+# What a sourced ROS 2 adds; a fresh machine has none of it.
+ROS_VARIABLES = ['AMENT_PREFIX_PATH', 'CMAKE_PREFIX_PATH', 'COLCON_PREFIX_PATH', 'LD_LIBRARY_PATH', 'PYTHONPATH',
+                 'ROS_DISTRO', 'ROS_VERSION', 'ROS_PYTHON_VERSION', 'VIRTUAL_ENV', 'HAC_WORLD', 'HAC_PYTHON',
+                 '_ROS_WHEELS_BOOTSTRAP_COMPLETE', 'CC', 'CXX', 'ROS_DOMAIN_ID', 'ROS_AUTOMATIC_DISCOVERY_RANGE']
+
+
+@pytest.fixture
+def home(tmp_path):
+    """An HAC_HOME that does not exist yet."""
+    return tmp_path / 'home'
+
+
+@pytest.fixture
+def bare(home):
+    """The environment of a shell on a machine without ROS, with an empty HAC_HOME."""
+    variables = {name: value for name, value in os.environ.items() if name not in ROS_VARIABLES}
+    return {**variables, 'HAC_HOME': str(home)}
+
+
+def hac(environment, *arguments, timeout=120):
+    return subprocess.run([str(HAC), *arguments], env=environment, capture_output=True, text=True, timeout=timeout)
+
+
+def only_line(done):
+    """The one line that a failed `hac` says."""
+    assert done.returncode != 0
+    assert done.stdout == ''
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+def test_scripts_are_sound():
+    for script in (HAC, REPO / '.ci' / 'run'):
+        assert os.access(script, os.X_OK)
+        subprocess.run(['bash', '-n', str(script)], check=True)
+
+
+@pytest.mark.skipif(shutil.which('shellcheck') is None, reason='needs shellcheck')
+def test_scripts_pass_shellcheck():
+    subprocess.run(['shellcheck', str(HAC), str(REPO / '.ci' / 'run')], check=True)
+
+
+@pytest.mark.parametrize('verb', ['setup', 'doctor', 'train'])
+def test_a_python_that_does_not_exist_is_named_in_one_line(bare, home, verb):
+    line = only_line(hac({**bare, 'HAC_PYTHON': '/nowhere/python3'}, verb))
+    assert 'HAC_PYTHON=/nowhere/python3' in line
+    assert '3.10 to 3.13' in line
+    assert not home.exists()
+
+
+def test_a_missing_compiler_is_named_in_one_line(bare, home, tmp_path):
+    tools = tmp_path / 'bin'
+    tools.mkdir()
+    for name in TOOLS:
+        (tools / name).symlink_to(shutil.which(name))
+    line = only_line(hac({**bare, 'PATH': str(tools)}, 'setup'))
+    assert 'no C compiler (cc, gcc, clang)' in line
+    assert 'no C++ compiler (c++, g++, clang++)' in line
+    assert 'sudo apt install build-essential' in line
+    assert not home.exists()
+
+
+def test_a_named_compiler_that_is_missing_is_the_one_reported(bare):
+    line = only_line(hac({**bare, 'CXX': 'no-such-compiler'}, 'setup'))
+    assert 'no C++ compiler (no-such-compiler)' in line
+
+
+def test_doctor_names_what_is_missing_before_anything_is_installed(bare, home):
+    done = hac(bare, 'doctor', '--json')
+    report = json.loads(done.stdout)
+    found = {item['name']: item for item in report['findings']}
+    assert done.returncode == 1
+    assert report['ready'] is False
+    for name in ('environment', 'ros wheels', 'python packages', 'hac_ros build', 'torch', 'mujoco', 'rmw'):
+        assert not found[name]['ok'], name
+        assert found[name]['mend'], name
+    assert found['python']['ok']
+    assert found['disk']['ok']
+    assert not home.exists()
+
+
+@embedded
+def test_doctor_finds_that_training_can_run():
+    done = hac(dict(os.environ), 'doctor', '--json')
+    report = json.loads(done.stdout)
+    assert [item for item in report['findings'] if item['required'] and not item['ok']] == []
+    assert report['ready'] is True
+    assert done.returncode == 0
+
+
+def test_doctor_reports_a_domain_that_dds_cannot_use(bare):
+    done = hac({**bare, 'ROS_DOMAIN_ID': '500'}, 'doctor', '--json')
+    domain = next(item for item in json.loads(done.stdout)['findings'] if item['name'] == 'domain')
+    assert not domain['ok']
+    assert '500' in domain['found'] and '101' in domain['wanted']
+
+
+@embedded
+def test_a_second_start_takes_well_under_a_second():
+    def start():
+        began = time.monotonic()
+        done = hac(dict(os.environ), 'shell', 'true')
+        assert (done.returncode, done.stderr) == (0, '')
+        return time.monotonic() - began
+    hac(dict(os.environ), 'setup')
+    assert min(start() for _ in range(3)) < 0.7
+
+
+@embedded
+def test_a_sourced_ros_is_used_as_it_is(home):
+    sourced = {name: value for name, value in os.environ.items() if name != 'HAC_WORLD'}
+    done = hac({**sourced, 'HAC_HOME': str(home)}, 'shell', 'bash', '-c', 'echo $HAC_WORLD')
+    assert done.stdout.split() == ['sourced']
+    assert not home.exists()
+
+
+@embedded
+def test_environment_keeps_what_the_user_chose_and_else_stays_on_the_machine():
+    command = ['shell', 'bash', '-c', 'echo $ROS_AUTOMATIC_DISCOVERY_RANGE $(basename $FASTRTPS_DEFAULT_PROFILES_FILE)']
+    names = ('ROS_AUTOMATIC_DISCOVERY_RANGE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+    plain = {name: value for name, value in os.environ.items() if name not in names}
+    assert hac(plain, *command).stdout.split() == ['LOCALHOST', 'fastdds.xml']
+    chosen = {**plain, 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SUBNET', 'FASTRTPS_DEFAULT_PROFILES_FILE': 'mine.xml'}
+    assert hac(chosen, *command).stdout.split() == ['SUBNET', 'mine.xml']
+
+
+def test_a_failed_step_shows_the_end_of_its_log_and_is_taken_up_again(bare, home, tmp_path):
+    offline = {**bare, 'PIP_CONFIG_FILE': os.devnull, 'PIP_NO_INDEX': '1', 'PIP_FIND_LINKS': str(tmp_path)}
+    first = hac(offline, 'setup')
+    lines = first.stderr.splitlines()
+    assert first.returncode != 0
+    assert lines[0] == 'hac: making a virtual environment'
+    assert any('No matching distribution found' in line for line in lines[-16:])
+    log = REPO / re.search(r'The whole log: (\S+)', lines[-1]).group(1)
+    assert 'No matching distribution found' in log.read_text()
+    second = hac(offline, 'setup')
+    assert second.returncode != 0
+    assert 'hac: making a virtual environment' not in second.stderr
+    assert sorted(path.name for path in (home / 'stamps').iterdir()) == ['venv']
+
+
+def test_two_set_ups_do_not_run_at_once(bare, home):
+    home.mkdir()
+    with subprocess.Popen(['flock', str(home / 'lock'), 'cat'], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          text=True) as holder:
+        holder.stdin.write('held\n')
+        holder.stdin.flush()
+        assert holder.stdout.readline() == 'held\n'
+        with subprocess.Popen([str(HAC), 'setup'], env=bare, stderr=subprocess.PIPE, text=True,
+                              start_new_session=True) as second:
+            assert second.stderr.readline() == 'hac: waiting for another hac that is setting up\n'
+            os.killpg(second.pid, 15)
+        holder.stdin.close()
+    assert not (home / 'venv').exists()
+
+
+def test_clean_removes_only_what_hac_made(bare, home):
+    (home / 'venv').mkdir(parents=True)
+    (home / 'notes.txt').write_text('mine')
+    assert hac(bare, 'clean').returncode == 0
+    assert [path.name for path in home.iterdir()] == ['notes.txt']
+
+
+@embedded
+def test_a_run_without_tests_fails(tmp_path):
+    done = hac(dict(os.environ), 'test', str(REPO / 'test' / 'platform'), '-k', 'no_test_is_named_like_this')
+    assert done.returncode != 0
+    assert 'hac: 0 tests ran' in done.stderr
+
+
+@embedded
+def test_a_run_whose_tests_are_all_skipped_fails(tmp_path):
+    (tmp_path / 'test_skipped.py').write_text("import pytest\n\n\ndef test_never():\n    pytest.skip('no reason')\n")
+    done = hac(dict(os.environ), 'test', str(tmp_path))
+    assert done.returncode != 0
+    assert 'hac: 0 tests ran, 1 were skipped' in done.stderr
