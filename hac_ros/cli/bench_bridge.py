@@ -1,0 +1,108 @@
+"""The bridge through DDS against MuJoCo alone: the same model, commands and number of threads, in alternation."""
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+import numpy as np
+import rclpy
+from rclpy.experimental.events_executor import EventsExecutor
+from rclpy.node import Node
+from rclpy.task import Future
+
+from hac_ros import messages, records, tasks, topics
+from hac_ros.simulation.raw_speed import draw_commands, physics_only
+from hac_ros.simulation.simulation import Simulation
+from std_msgs.msg import Header
+
+
+class Driver(Node):
+    """Answers every arm_state with the next command, and notes when states came."""
+
+    def __init__(self, run: str, task, commands: np.ndarray):
+        super().__init__('bench_driver')
+        self.task, self.commands = task, commands
+        self.publisher = topics.publisher(self, topics.ARM_COMMAND, run)
+        self.state, self.first, self.done = None, Future(), Future()
+        self.wanted = 0
+        self.latencies: list[float] = []
+        topics.subscribe(self, topics.ARM_STATE, self.on_state, run)
+
+    def on_state(self, msg):
+        """Answer a new state while more steps are wanted."""
+        now = time.perf_counter()
+        step = messages.to_id(msg.id)
+        if self.state == step:
+            return
+        self.state = step
+        messages.to_arm_state(msg, self.task.observation)
+        if not self.first.done():
+            self.first.set_result(True)
+        if step.step > 0 and self.wanted:
+            self.latencies.append(now - self.sent)
+            self.wanted -= 1
+            if not self.wanted:
+                self.done.set_result(True)
+                return
+        if self.wanted and step.step < msg.steps:
+            self.send()
+
+    def send(self):
+        """Command the state that came last."""
+        value = self.commands[len(self.latencies) % len(self.commands)]
+        self.sent = time.perf_counter()
+        self.publisher.publish(messages.from_commands(records.Commands(self.state, value), Header()))
+
+    def drive(self, executor, steps: int) -> float:
+        """Make ``steps`` control steps on every arm; return control steps/s over all arms."""
+        self.wanted, self.done = steps, Future()
+        begin = time.perf_counter()
+        if self.state.step < self.task.steps:
+            self.send()
+        executor.spin_until_future_complete(self.done, timeout_sec=300)
+        if not self.done.done():
+            raise RuntimeError(f'the bridge made {steps - self.wanted} of {steps} steps in 300 s')
+        return steps * self.commands.shape[1] / (time.perf_counter() - begin)
+
+
+def measure(task_name: str, arms: int, pairs: int, steps: int, seed: int, threads: int = 1) -> dict:
+    """Return one row: medians of control steps/s of both, of their ratio pair by pair, and round-trip times [ms]."""
+    task = tasks.by_name(task_name)
+    simulation = Simulation(task, arms, seed, threads=threads)
+    run = f'bench_{os.getpid()}_{arms}'
+    bridge = subprocess.Popen([
+        sys.executable, '-c', 'import sys; from hac_ros.nodes.mujoco_bridge import main; sys.exit(main())', '--ros-args',
+        '-p', f'run:={run}', '-p', f'task:={task_name}', '-p', f'arms:={arms}', '-p', f'seed:={seed}',
+        '-p', f'bridge.threads:={threads}', '-p', 'bridge.standalone:=true', '-p', 'bridge.clock:=false',
+        '-r', f'__ns:=/{run}/worker_0'])
+    rclpy.init()
+    driver, executor = Driver(run, task, draw_commands(simulation, 50)), EventsExecutor()
+    try:
+        executor.add_node(driver)
+        executor.spin_until_future_complete(driver.first, timeout_sec=60)
+        if not driver.first.done():
+            raise RuntimeError('the bridge published no state within 60 s')
+        return _row(driver, executor, simulation, pairs, steps)
+    finally:
+        bridge.terminate()
+        bridge.wait(30)
+        driver.destroy_node()
+        executor.shutdown()
+        rclpy.try_shutdown()
+
+
+def _row(driver, executor, simulation, pairs: int, steps: int) -> dict:
+    physics_only(simulation, steps), driver.drive(executor, steps)   # warm-up
+    driver.latencies.clear()
+    raw, bridge = [], []
+    for _ in range(pairs):
+        raw.append(physics_only(simulation, steps))
+        bridge.append(driver.drive(executor, steps))
+    p50, p99 = np.percentile(driver.latencies, (50, 99)) * 1e3
+    return {'arms': simulation.arms, 'threads': len(simulation.chunks),
+            'raw_steps_per_s': round(statistics.median(raw), 1),
+            'bridge_steps_per_s': round(statistics.median(bridge), 1),
+            'ratio': round(statistics.median(b / r for b, r in zip(bridge, raw)), 4),
+            'ratios': [round(b / r, 4) for b, r in zip(bridge, raw)],
+            'round_trip_ms_p50': round(float(p50), 3), 'round_trip_ms_p99': round(float(p99), 3)}

@@ -1,0 +1,134 @@
+"""What planner and controller nodes share: following a bridge's rounds and handing them on."""
+import time
+
+from hac_ros import messages, tasks, topics
+from hac_ros.config import RunConfig
+from hac_ros.nodes.health import Health
+from hac_ros.parameters import declare
+from hac_ros.protocol import Follower, Turn, Versions
+from hac_ros.records import LEVELS, ArmState
+
+from rclpy.node import Node
+
+
+class LevelNode(Node):
+    """Follows arm_state; acts in round k with weights k and statistics k; hands the finished round on.
+
+    Subclasses set ``level`` (the pure actor) and answer in ``act(state) -> message``; the answer is kept and sent
+    again for a repeated state.
+    """
+
+    number: int    # records.CONTROLLER or records.PLANNER
+
+    def __init__(self, name: str, config_type: type, **node_options):
+        super().__init__(name, **node_options)
+        self.config = declare(self, RunConfig)
+        self.level_config = declare(self, config_type, LEVELS[self.number])
+        self.task = tasks.by_name(self.config.task)
+        self.incarnation = time.time_ns()
+        self.follower = Follower(self.config.run, self.config.worker)
+        self.versions = Versions([self.number])
+        self.waiting: ArmState | None = None
+        self.answer = None
+        self._open_topics()
+
+    def _open_topics(self):
+        run, worker = self.config.run, self.config.worker
+        self.health = Health(self, run)
+        self.episodes = topics.publisher(self, topics.EPISODES[self.number], run)
+        self.restarts = topics.publisher(self, topics.RESTART_ROUND, run, worker)
+        topics.subscribe(self, topics.ARM_STATE, self.on_arm_state, run, worker)
+        topics.subscribe(self, topics.WEIGHTS[self.number], self.on_weights, run)
+        topics.subscribe(self, topics.STATISTICS, self.on_statistics, run)
+
+    def on_arm_state(self, msg):
+        """Answer a state; drop one that does not fit."""
+        try:
+            state = messages.to_arm_state(msg, self.task.observation)
+        except ValueError as error:
+            self.health.refuse('state refused', error)
+            return
+        self.follow(state)
+
+    def on_weights(self, msg):
+        """Keep weights, and go on if a round waits for them."""
+        if msg.run != self.config.run:
+            return
+        try:
+            self.versions.add_weights(messages.to_weights(msg))
+        except ValueError as error:
+            self.health.refuse('weights refused', error)
+        self.go_on()
+
+    def on_statistics(self, msg):
+        """Keep statistics, and go on if a round waits for them."""
+        if msg.run != self.config.run:
+            return
+        try:
+            self.versions.add_statistics(messages.to_statistics(msg, self.task.observation))
+        except ValueError as error:
+            self.health.refuse('statistics refused', error)
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Answer the state that waited for weights or statistics."""
+        if self.waiting is not None:
+            state, self.waiting = self.waiting, None
+            self.follow(state)
+
+    def follow(self, state: ArmState) -> None:
+        """Deal with a state as the round protocol says."""
+        turn = self.follower.turn(state.id)
+        if turn is Turn.FOREIGN:
+            self.health.note('states of another run or worker ignored')
+        elif turn is Turn.REPEAT:
+            self.send(self.answer)
+        elif turn is Turn.RESTART:
+            self.health.note('rounds that could not be gone on with')
+            self.restarts.publish(messages.from_id(state.id))
+        elif turn is Turn.CONTINUE or self.begin(state):
+            self.advance(state)
+
+    def begin(self, state: ArmState) -> bool:
+        """Begin a round; return False, keeping the state, while its weights or statistics are not here."""
+        pair = self.versions.pair(state.id.round)
+        if pair is None:
+            self.waiting = state
+            return False
+        self.level.begin(state.id.round, *pair, explore=True)
+        return True
+
+    def advance(self, state: ArmState) -> None:
+        """Answer the next state of the round, or finish the round."""
+        if state.terminal:
+            self.level.finish(state)
+            episodes = self.level.episodes(self.incarnation)
+            self.finished(episodes)
+            self.reply(state, messages.from_episodes(episodes, self.config.run, self.task.observation, header(state)))
+        else:
+            self.reply(state, self.act(state))
+
+    def reply(self, state: ArmState, answer) -> None:
+        """Send ``answer`` and note that the state has been dealt with."""
+        self.answer = answer
+        self.follower.answered(state.id)
+        self.send(answer)
+
+    def finished(self, episodes) -> None:
+        """Hook: a round has ended."""
+
+    def send(self, answer) -> None:
+        """Publish an answer: a round's episodes or the subclass's message."""
+        publisher = self.episodes if isinstance(answer, topics.EPISODES[self.number].type) else self.answers
+        publisher.publish(answer)
+
+    def act(self, state: ArmState):
+        """Return the message that answers ``state``."""
+        raise TypeError(f'{type(self).__name__} must define act')
+
+
+def header(state: ArmState):
+    """Return the message header of ``state``, for answers to it."""
+    result = topics.ARM_STATE.type().header
+    result.stamp, result.frame_id = messages.to_time(state.time), state.frame
+    return result

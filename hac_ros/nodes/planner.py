@@ -1,0 +1,56 @@
+"""The high level: proposes subgoals."""
+from hac_ros import messages, records, topics
+from hac_ros.config import PlannerConfig
+from hac_ros.learning.contributor import Contributor
+from hac_ros.learning.planner import Planner
+from hac_ros.nodes import process
+from hac_ros.nodes.level import LevelNode, header
+
+
+class PlannerNode(LevelNode):
+    """arm_state, planner/weights, statistics -> subgoal, planner/episodes, contribution."""
+
+    number = records.PLANNER
+
+    def __init__(self, **node_options):
+        super().__init__('planner', PlannerConfig, **node_options)
+        run, worker = self.config.run, self.config.worker
+        self.level = Planner(self.task, self.level_config, self.config.arms, self.config.seed, worker)
+        self.contributor = Contributor(worker, self.incarnation, self.task.observation)
+        self.held = None
+        self.answers = topics.publisher(self, topics.SUBGOAL, run, worker)
+        self.contributions = topics.publisher(self, topics.CONTRIBUTION, run)
+        topics.subscribe(self, topics.RECEIPT, self.on_receipt, run)
+
+    def act(self, state):
+        """Return the Subgoal message for ``state``."""
+        return messages.from_subgoals(self.level.act(state), header(state))
+
+    def finished(self, episodes):
+        """Hold the round's observations ready for the statistics."""
+        self.contributor.finish(episodes.round, episodes.observation)
+        self.contribute()
+
+    def on_receipt(self, msg):
+        """The normalizer tells how many rounds it holds."""
+        consumer, held = messages.to_receipt(msg)
+        if msg.run == self.config.run and consumer == 'normalizer':
+            self.held = held.get(self.config.worker, 0)
+            self.contribute()
+
+    def go_on(self):
+        """Contribute what the newest statistics have made way for, and answer a state that waited."""
+        self.contribute()
+        super().go_on()
+
+    def contribute(self):
+        """Publish the contribution that is due, if one is."""
+        contribution = self.contributor.next(self.versions.newest_statistics(), self.held)
+        if contribution is not None:
+            stamp = self.get_clock().now().to_msg()
+            self.contributions.publish(messages.from_contribution(contribution, self.config.run, stamp))
+
+
+def main(argv=None):
+    """Run the node."""
+    return process.run(PlannerNode, argv)

@@ -1,0 +1,138 @@
+"""The round protocol without ROS: which states a node may answer, which pair it acts with, when a round ends.
+
+A round belongs to the bridge. Planner and controller follow it: a node that lacks a step of the round (it was
+started in its middle) asks for the round to be begun anew; the same random keys then give the same round.
+"""
+import enum
+
+from hac_ros.records import ArmState, Statistics, StepId, Weights
+
+KEPT_VERSIONS = 16
+
+
+class Turn(enum.Enum):
+    """What a follower does with a state that came."""
+
+    BEGIN = 'first step of a round'
+    CONTINUE = 'next step'
+    REPEAT = 'already answered: send the answer again'
+    RESTART = 'a step is missing: ask for the round to be begun anew'
+    FOREIGN = 'of another run or worker'
+
+
+class Follower:
+    """Follows the states of one worker's bridge, in a planner or controller."""
+
+    def __init__(self, run: str, worker: int):
+        self.run, self.worker = run, worker
+        self._last: StepId | None = None
+
+    def turn(self, step: StepId) -> Turn:
+        """Say what the state with id ``step`` asks for. Call ``answered`` when it has been dealt with."""
+        last = self._last
+        if step.run != self.run or step.worker != self.worker:
+            return Turn.FOREIGN
+        if step == last:
+            return Turn.REPEAT
+        if step.step == 0:
+            return Turn.BEGIN
+        expected = last is not None and (last.round, last.take, last.step + 1) == (step.round, step.take, step.step)
+        return Turn.CONTINUE if expected else Turn.RESTART
+
+    def answered(self, step: StepId) -> None:
+        """Note that ``step`` has been answered."""
+        self._last = step
+
+
+class Versions:
+    """The last few versions of one level's weights, or of two, and of the statistics: gives matching pairs only."""
+
+    def __init__(self, levels):
+        self._weights: dict[int, dict[int, Weights]] = {level: {} for level in levels}
+        self._statistics: dict[int, Statistics] = {}
+
+    def add_weights(self, weights: Weights) -> None:
+        """Keep ``weights``, and forget versions far older."""
+        _keep(self._weights[weights.level], weights.version, weights)
+
+    def add_statistics(self, statistics: Statistics) -> None:
+        """Keep ``statistics``, and forget versions far older."""
+        _keep(self._statistics, statistics.version, statistics)
+
+    def statistics(self, version: int) -> Statistics | None:
+        """Return statistics ``version`` if they are here."""
+        return self._statistics.get(version)
+
+    def newest_statistics(self) -> int:
+        """Return the newest version of the statistics that came, -1 if none."""
+        return max(self._statistics, default=-1)
+
+    def pair(self, version: int):
+        """Return (weights of each level in order ..., statistics) of round ``version``; None until all are here.
+
+        Weights that were trained with another version of the statistics are no pair.
+        """
+        statistics = self._statistics.get(version)
+        chosen = [kept.get(version) for kept in self._weights.values()]
+        if statistics is None or any(w is None or w.statistics != version for w in chosen):
+            return None
+        return (*chosen, statistics)
+
+
+def _keep(kept: dict, version: int, value) -> None:
+    kept[version] = value
+    for old in [v for v in kept if v <= max(kept) - KEPT_VERSIONS]:
+        del kept[old]
+
+
+class Commit:
+    """When the rounds of one worker end: when every consumer holds them and the recorder permits the next."""
+
+    def __init__(self, worker: int, consumers):
+        self.worker = worker
+        self._held: dict[str, int | None] = {consumer: None for consumer in consumers}
+        self._permitted = 0
+
+    def receive(self, consumer: str, held: dict[int, int]) -> None:
+        """Note how many rounds of each worker ``consumer`` holds. A consumer that came back may hold fewer."""
+        if consumer in self._held:
+            self._held[consumer] = held.get(self.worker, 0)
+
+    def permit(self, rounds: int) -> None:
+        """Note that rounds below ``rounds`` may begin."""
+        self._permitted = rounds
+
+    @property
+    def held(self) -> int | None:
+        """Rounds that every consumer holds; None until all have been heard."""
+        counts = list(self._held.values())
+        return None if any(count is None for count in counts) else min(counts, default=0)
+
+    def may_begin(self, round_: int) -> bool:
+        """Whether ``round_`` may begin: all before it are held, and it is permitted."""
+        return self.held is not None and self.held >= round_ and round_ < self._permitted
+
+
+def training_rounds(max_steps: int, arms: int, steps: int, workers: int) -> int:
+    """Return how many rounds it takes to make at least ``max_steps`` environment steps."""
+    return -(-max_steps // (arms * steps * workers))
+
+
+class Schedule:
+    """Which rounds are evaluated and how far training may run ahead of the verdicts."""
+
+    def __init__(self, every: int, lag: int, last_round: int):
+        self.every, self.lag, self.rounds = every, lag, last_round + 1
+
+    def evaluates(self, round_: int) -> bool:
+        """Whether the weights of ``round_`` are evaluated."""
+        return round_ > 0 and (round_ % self.every == 0 or round_ == self.rounds - 1)
+
+    def permitted(self, judged: int) -> int:
+        """Return how many rounds may run when every evaluation up to round ``judged`` has a verdict to go on."""
+        waiting = next((r for r in range(judged + 1, self.rounds) if self.evaluates(r)), None)
+        return self.rounds if waiting is None else min(self.rounds, waiting + self.lag)
+
+    def end(self, reached: int) -> int:
+        """Return the number of rounds of a run whose bar was reached by the weights of round ``reached``."""
+        return min(self.rounds, reached + self.lag)

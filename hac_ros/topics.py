@@ -1,0 +1,84 @@
+"""Every topic and service: name, type, QoS, in the order in which data flows.
+
+``{worker}`` stands for a worker's namespace, ``/<run>/worker_<n>``; ``{run}`` for the run's, ``/<run>``.
+All names can be remapped. QoS profiles are named by what they mean.
+"""
+from dataclasses import dataclass
+
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+
+from diagnostic_msgs.msg import DiagnosticArray
+from hac_ros.msg import (ArmCommand, ArmState, Contribution, Episodes, Metrics, PolicyWeights, Receipt, RoundStep,
+                         RunStatus, Statistics, Subgoal)
+from rosgraph_msgs.msg import Clock
+from std_srvs.srv import SetBool, Trigger
+
+WRITERS = 64    # readers of topics with several writers keep so many samples
+VERSIONS = 16   # versions of weights and statistics that a late joiner still gets
+
+
+def _reliable(depth: int, latched: bool = False) -> QoSProfile:
+    durability = DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE
+    return QoSProfile(depth=depth, reliability=ReliabilityPolicy.RELIABLE, durability=durability)
+
+
+STREAM = _reliable(1)                    # the newest only; reliable, because the lock-step waits for it
+EVENTS = _reliable(WRITERS)              # every one counts, several writers
+LATCHED = _reliable(1, latched=True)     # the newest, for late joiners too; one writer
+LEDGER = _reliable(WRITERS, latched=True)        # the newest of each of several writers
+HISTORY = _reliable(VERSIONS, latched=True)      # the last few versions
+CLOCK = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic: ``name`` with {run} or {worker} in place of the namespace."""
+
+    name: str
+    type: type
+    qos: QoSProfile
+    description: str
+
+    def path(self, run: str, worker: int = 0) -> str:
+        """Return the absolute name for ``run`` and ``worker``."""
+        return self.name.format(run=f'/{run}', worker=f'/{run}/worker_{worker}')
+
+
+ARM_STATE = Topic('{worker}/arm_state', ArmState, STREAM, 'bridge: state of every arm')
+SUBGOAL = Topic('{worker}/subgoal', Subgoal, STREAM, 'planner: subgoal in force, one for every state')
+ARM_COMMAND = Topic('{worker}/arm_command', ArmCommand, STREAM, 'controller: what every arm shall do for one step')
+RESTART_ROUND = Topic('{worker}/restart_round', RoundStep, EVENTS,
+                      'planner, controller: cannot go on with this round, begin it anew')
+PLANNER_EPISODES = Topic('{run}/planner/episodes', Episodes, EVENTS, 'planners: a finished round')
+CONTROLLER_EPISODES = Topic('{run}/controller/episodes', Episodes, EVENTS, 'controllers: a finished round')
+CONTRIBUTION = Topic('{run}/contribution', Contribution, LEDGER, 'planners: cumulative statistics of a worker')
+RECEIPT = Topic('{run}/receipt', Receipt, LEDGER, 'learners, normalizer: rounds that they hold')
+STATISTICS = Topic('{run}/statistics', Statistics, HISTORY, 'normalizer: running statistics, by version')
+PLANNER_WEIGHTS = Topic('{run}/planner/weights', PolicyWeights, HISTORY, 'planner learner: weights, by version')
+CONTROLLER_WEIGHTS = Topic('{run}/controller/weights', PolicyWeights, HISTORY,
+                           'controller learner: weights, by version')
+METRICS = Topic('{run}/metrics', Metrics, LEDGER, 'everyone: measurements of a round')
+STATUS = Topic('{run}/status', RunStatus, LATCHED, 'recorder: how far the run may go')
+DIAGNOSTICS = Topic('/diagnostics', DiagnosticArray, EVENTS, 'everyone: health, once a second')
+CLOCK_TOPIC = Topic('/clock', Clock, CLOCK, 'first training bridge: simulation time, monotonic over resets')
+
+RESET = Topic('{worker}/reset', Trigger, None, 'bridge service: begin the round anew')
+PAUSE = Topic('{worker}/pause', SetBool, None, 'bridge service: hold (true) or go on (false)')
+
+TOPICS = (ARM_STATE, SUBGOAL, ARM_COMMAND, RESTART_ROUND, PLANNER_EPISODES, CONTROLLER_EPISODES, CONTRIBUTION,
+          RECEIPT, STATISTICS, PLANNER_WEIGHTS, CONTROLLER_WEIGHTS, METRICS, STATUS, DIAGNOSTICS, CLOCK_TOPIC)
+SERVICES = (RESET, PAUSE)
+EPISODES = (CONTROLLER_EPISODES, PLANNER_EPISODES)     # by records.CONTROLLER, records.PLANNER
+WEIGHTS = (CONTROLLER_WEIGHTS, PLANNER_WEIGHTS)
+CONSUMERS = ('controller_learner', 'planner_learner', 'normalizer')   # who must hold a round before it ends
+
+
+def publisher(node, topic: Topic, run: str, worker: int = 0):
+    """Create a publisher of ``topic`` on ``node``. One writer keeps what it alone has to say."""
+    qos = LATCHED if topic.qos is LEDGER and topic is not METRICS else topic.qos
+    return node.create_publisher(topic.type, topic.path(run, worker), qos)
+
+
+def subscribe(node, topic: Topic, callback, run: str, worker: int = 0):
+    """Create a subscription to ``topic`` on ``node``."""
+    return node.create_subscription(topic.type, topic.path(run, worker), callback, topic.qos)
