@@ -1,0 +1,131 @@
+"""Train in one process, without ROS, by the same protocol: rounds, pairs of weights and statistics, lag 2.
+
+    python benchmarks/in_process.py --task reach --rounds 12 --seed 0
+
+Prints a line an evaluation: round, environment steps, success, accuracy, CPU seconds. For experiments: what a
+run of the nodes gives, it gives sooner.
+"""
+import argparse
+import dataclasses
+import time
+
+import numpy as np
+
+from hac_ros import tasks
+from hac_ros.config import ControllerConfig, PlannerConfig
+from hac_ros.learning import running_statistics
+from hac_ros.learning.controller import Controller
+from hac_ros.learning.learner import Learner
+from hac_ros.learning.planner import Planner
+from hac_ros.records import CONTROLLER, PLANNER, ArmState, ContributionId, Statistics, StepId
+
+LAG = 2     # statistics and weights of round k cover the rounds up to k - LAG
+
+
+def collect(simulation, task, planner, controller, round: int) -> tuple:
+    """Run one round; planner and controller have begun it. Returns the episodes of both levels."""
+    simulation.reset(round)
+    for step in range(task.steps):
+        state = arm_state(simulation, task, round, step)
+        simulation.step(controller.act(state, planner.act(state)).value)
+    state = arm_state(simulation, task, round, task.steps)
+    planner.finish(state), controller.finish(state)
+    return planner.episodes(0), controller.episodes(0)
+
+
+def arm_state(simulation, task, round: int, step: int) -> ArmState:
+    """Return what the bridge would publish."""
+    return ArmState(StepId('in_process', 0, round, 0, step), task.observation.name, task.steps,
+                    np.array(simulation.observation), np.array(simulation.achieved_goal),
+                    np.array(simulation.desired_goal), np.array(simulation.reward), np.array(simulation.success),
+                    (round * task.steps + step) * task.period, task.period)
+
+
+class Training:
+    """A whole run: one worker, both learners, the statistics."""
+
+    def __init__(self, task, simulate, arms: int, seed: int, planner=PlannerConfig(), controller=ControllerConfig()):
+        """``simulate(arms, purpose)`` returns a simulation."""
+        self.task, self.simulate, self.seed, self.configs = task, simulate, seed, (planner, controller)
+        self.simulation = simulate(arms, 'training')
+        self.planner = Planner(task, planner, arms, seed)
+        self.controller = Controller(task, controller, arms, seed)
+        self.learners = {PLANNER: Learner(PLANNER, task, planner, seed), CONTROLLER: Learner(CONTROLLER, task, controller, seed)}
+        self.moments, self.recent, self.metrics = [], [], {}
+
+    def run_round(self, round: int):
+        """Train the weights of ``round`` on the rounds up to round - LAG, then collect it."""
+        statistics = self.statistics(round)
+        weights = {k: learner.learn(statistics, round) for k, learner in self.learners.items()}
+        self.planner.begin(round, weights[PLANNER], statistics, True)
+        self.controller.begin(round, weights[CONTROLLER], statistics, True)
+        both = collect(self.simulation, self.task, self.planner, self.controller, round)
+        self.moments.append(running_statistics.of_samples(both[0].observation[:-1].reshape(-1, self.task.observation.size))[0])
+        for episodes in both:
+            learner = self.learners[episodes.level]
+            learner.add(episodes)
+            self.metrics |= learner.measure(episodes) | learner.training_metrics()
+        self.recent = weights, statistics
+
+    def statistics(self, version: int) -> Statistics:
+        """Return the statistics of a version."""
+        rounds = max(0, version - LAG + 1)
+        moments = running_statistics.merge_all(self.moments[:rounds], self.task.observation.size)
+        includes = (ContributionId(0, 0, rounds, 0, rounds - 1),) if rounds else ()
+        return Statistics(version, self.task.observation.name, moments, includes)
+
+    def evaluate(self, episodes: int) -> float:
+        """Return the success of the latest weights without exploration."""
+        weights, statistics = self.recent
+        if not hasattr(self, 'evaluation'):
+            config = self.configs
+            self.evaluation = (self.simulate(episodes, 'evaluation'), Planner(self.task, config[0], episodes, self.seed),
+                               Controller(self.task, config[1], episodes, self.seed))
+        simulation, planner, controller = self.evaluation
+        planner.begin(0, weights[PLANNER], statistics, False)
+        controller.begin(0, weights[CONTROLLER], statistics, False)
+        done, low = collect(simulation, self.task, planner, controller, 0)
+        self.metrics['evaluation/accuracy'] = self.learners[CONTROLLER].measure(low)['controller/accuracy']
+        return float(done.success[-1].mean())
+
+
+def overridden(config, settings: list[str]):
+    """Return ``config`` with ``name=value`` settings."""
+    values = {}
+    for setting in settings:
+        name, text = setting.split('=')
+        default = getattr(config, name)
+        values[name] = (tuple(int(v) for v in text.split(',')) if isinstance(default, tuple)
+                        else text == 'true' if isinstance(default, bool) else type(default)(text))
+    return dataclasses.replace(config, **values)
+
+
+def main():
+    import torch
+    torch.set_num_threads(1)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--task', default='reach')
+    parser.add_argument('--arms', type=int, default=16)
+    parser.add_argument('--rounds', type=int, default=12)
+    parser.add_argument('--every', type=int, default=4)
+    parser.add_argument('--episodes', type=int, default=100)
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--planner', nargs='*', default=[], metavar='NAME=VALUE')
+    parser.add_argument('--controller', nargs='*', default=[], metavar='NAME=VALUE')
+    arguments = parser.parse_args()
+    from hac_ros.simulation.simulation import Simulation
+    task = tasks.by_name(arguments.task)
+    training = Training(task, lambda arms, purpose: Simulation(task, arms, arguments.seed, purpose=purpose), arguments.arms,
+                        arguments.seed, overridden(PlannerConfig(), arguments.planner),
+                        overridden(ControllerConfig(), arguments.controller))
+    for round in range(arguments.rounds + 1):
+        training.run_round(round)
+        if round % arguments.every == 0:
+            success = training.evaluate(arguments.episodes)
+            shown = ' '.join(f'{name} {value:.3g}' for name, value in sorted(training.metrics.items()))
+            print(f'round {round} steps {round * arguments.arms * task.steps} success {success:.3f} '
+                  f'cpu {time.process_time():.1f} {shown}', flush=True)
+
+
+if __name__ == '__main__':
+    main()

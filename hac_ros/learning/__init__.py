@@ -1,0 +1,1 @@
+"""The pure learning core: numpy and torch, no ROS, no simulator."""

@@ -1,0 +1,156 @@
+"""One level's learner: holds episodes, trains for each version of the statistics, hands out weights."""
+import numpy as np
+import torch
+
+from hac_ros.config import LevelConfig
+from hac_ros.learning import level as levels
+from hac_ros.learning.normalization import Normalization
+from hac_ros.learning.replay import Replay
+from hac_ros.learning.td3 import Batch, Td3
+from hac_ros.randomness import generator
+from hac_ros.records import LEVELS, Episodes, Statistics, Weights
+from hac_ros.tasks import Task
+
+CHUNK = 8192    # samples drawn at once: numpy's cost a call is shared by many updates
+PROBE = 256     # states over which the diversity of actions is measured
+
+
+class Learner:
+    """Trains one level. Weights of a version depend on seed, settings and the committed episodes only.
+
+    ``level``: records.CONTROLLER or records.PLANNER. Same machine, same number of torch threads: same bits.
+    """
+
+    def __init__(self, level: int, task: Task, config: LevelConfig, seed: int, device: str = 'cpu'):
+        """Raises ValueError for an unknown level or a device that is not there yet (cpu only)."""
+        if device != 'cpu':
+            raise ValueError(f'device {device!r} came, cpu is wanted')
+        self.level = levels.of_number(level, task, config)
+        self.task, self.config, self.seed = task, config, seed
+        self.replay = Replay(self.level.fields(), config.capacity)
+        self.td3 = Td3(config, self.level.inputs, self.level.actions, self.level.lowest, self.level.action_gain,
+                       generator(seed, f'{self.level.name}_networks'))
+        self.probe: tuple[np.ndarray, np.ndarray] | None = None
+        self.metrics = self._metrics([])
+
+    def initial_weights(self) -> Weights:
+        """Return untrained weights, version 0."""
+        return self._weights(0, 0)
+
+    def add(self, episodes: Episodes) -> bool:
+        """Hold a round; False if it was held before. Raises ValueError for a wrong level, space or size."""
+        self._check(episodes)
+        return self.replay.add(episodes.worker, episodes.round, self.level.rows(episodes))
+
+    def learn(self, statistics: Statistics, version: int) -> Weights:
+        """Train on the rounds that ``statistics`` includes, as many updates as their steps ask for.
+
+        Versions ascend. Raises ValueError if the statistics are of another space or include a round that was
+        not added.
+        """
+        if statistics.space != self.task.observation.name:
+            raise ValueError(f'statistics of {statistics.space} came, of {self.task.observation.name} are wanted')
+        rows, episodes = self.replay.committed(statistics)
+        updates = self._updates(episodes * self.task.steps) - self.td3.updates if len(rows) else 0
+        features = self.level.features(Normalization(statistics, self.config.clip))
+        rng = generator(self.seed, f'{self.level.name}_replay', version)
+        results = [self.td3.update(batch) for batch in self._batches(rows, updates, features, rng)]
+        self.metrics = self._metrics(results)
+        self._measure_diversity(rows, features)
+        self.replay.drop_before(rows)
+        return self._weights(version, statistics.version)
+
+    def measure(self, episodes: Episodes) -> dict[str, float]:
+        """Return the metrics of a round: a pure function of it."""
+        return self.level.measure(episodes)
+
+    def training_metrics(self) -> dict[str, float]:
+        """Return the metrics of the last ``learn``; NaN where nothing was trained."""
+        return dict(self.metrics)
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict]:
+        """Return everything needed to go on bit for bit: tensors, and lists and numbers fit for JSON.
+
+        There is no random state: draws are keyed by version.
+        """
+        replay, info = self.replay.state()
+        tensors = {f'td3/{k}': v for k, v in self.td3.state().items()} | {f'replay/{k}': v for k, v in replay.items()}
+        if self.probe is not None:
+            tensors |= {'probe/observation': self.probe[0], 'probe/goal': self.probe[1]}
+        return tensors, {'level': self.level.name, 'task': self.task.name, 'updates': self.td3.updates, 'replay': info,
+                         'metrics': {k: None if np.isnan(v) else v for k, v in self.metrics.items()}}
+
+    def load_state(self, tensors: dict[str, np.ndarray], info: dict):
+        """Go on from ``state``; raises ValueError if it is of another level, task or network size."""
+        wanted = self.level.name, self.task.name
+        if (info['level'], info['task']) != wanted:
+            raise ValueError(f'checkpoint of {info["level"]} on {info["task"]} came, {" on ".join(wanted)} is wanted')
+        self.td3.load_state(_part(tensors, 'td3/'), info['updates'])
+        self.replay.load_state(_part(tensors, 'replay/'), info['replay'])
+        probe = _part(tensors, 'probe/')
+        self.probe = (probe['observation'], probe['goal']) if probe else None
+        self.metrics = {k: float('nan') if v is None else v for k, v in info['metrics'].items()}
+
+    def _updates(self, steps: int) -> int:
+        """Return how many gradient steps are due after so many environment steps."""
+        start = min(steps, self.config.start_steps)
+        return int((start * self.config.start_updates + (steps - start) * self.config.updates) / 1000.0)
+
+    def _batches(self, rows, updates: int, features, rng):
+        size = self.config.batch
+        while updates > 0:
+            some = min(updates, max(1, CHUNK // size))
+            sample = self.level.sample(self.replay.arrays, rows, some * size, rng)
+            noise = rng.standard_normal(sample.action.shape, dtype=np.float32)
+            arrays = (features(sample.observation, sample.goal), sample.action, features(sample.following, sample.goal),
+                      sample.reward, sample.discount, noise)
+            batch = Batch(*(_batched(array, some, size) for array in arrays))
+            yield from (batch[i] for i in range(some))
+            updates -= some
+
+    def _metrics(self, results: list[tuple[float, float, float]]) -> dict[str, float]:
+        columns = np.array(results, dtype=np.float64).reshape(-1, 3).T
+        loss, value, actor = (float(np.nanmean(c)) if np.isfinite(c).any() else float('nan') for c in columns)
+        name = self.level.name
+        return {f'{name}/actor_loss': actor, f'{name}/critic_loss': loss, f'{name}/q_mean': value,
+                f'{name}/updates': float(self.td3.updates)}
+
+    def _measure_diversity(self, rows, features):
+        """Add planner/subgoal_std: over the same states throughout a run, the first that were committed."""
+        if self.level.name != 'planner':
+            return
+        if self.probe is None and len(rows):
+            some = rows[np.arange(PROBE) % len(rows)]
+            data, steps = self.replay.arrays, np.arange(PROBE) % self.task.steps
+            self.probe = data['observation'][some, steps], data['desired_goal'][some]
+        self.metrics['planner/subgoal_std'] = float('nan')
+        if self.probe is not None:
+            action = self.td3.act(torch.from_numpy(features(*self.probe))).numpy()
+            subgoal = self.level.geometry.subgoal(self.probe[0], action)
+            self.metrics['planner/subgoal_std'] = float(subgoal.std(axis=0).mean())
+
+    def _weights(self, version: int, statistics: int) -> Weights:
+        return Weights(self.level.number, version, statistics, self.td3.updates, self.td3.tensors())
+
+    def _check(self, episodes: Episodes):
+        if episodes.level != self.level.number:
+            raise ValueError(f'episodes of level {LEVELS[episodes.level]} came, {self.level.name} is wanted')
+        steps, arms = self.task.steps, episodes.arms
+        wanted = (steps + 1, arms, self.task.observation.size)
+        if episodes.observation.shape != wanted:
+            raise ValueError(f'episodes: observations {episodes.observation.shape} came, {wanted} '
+                             f'({self.task.observation.name}) are wanted')
+        if episodes.action.shape != (steps, arms, 4) or episodes.subgoal.shape != (steps, arms, 4):
+            raise ValueError(f'episodes: actions {episodes.action.shape} and subgoals {episodes.subgoal.shape} came, '
+                             f'{(steps, arms, 4)} are wanted')
+        if not all(np.isfinite(a).all() for a in (episodes.observation, episodes.action, episodes.subgoal)):
+            raise ValueError(f'episodes of round {episodes.round}: a value is not finite')
+
+
+def _batched(array: np.ndarray, updates: int, size: int) -> torch.Tensor:
+    array = np.ascontiguousarray(array, dtype=np.float32)
+    return torch.from_numpy(array.reshape(updates, size, *array.shape[1:]))
+
+
+def _part(tensors: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {name[len(prefix):]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,130 @@
+"""What differs between the two levels' learners: what is kept, how it is sampled, what is measured."""
+from typing import Protocol
+
+import numpy as np
+
+from hac_ros import records, spaces
+from hac_ros.config import ControllerConfig, LevelConfig, PlannerConfig
+from hac_ros.learning import attempts, hindsight
+from hac_ros.learning.controller import action_size
+from hac_ros.learning.features import FINE, ControllerFeatures, PlannerFeatures
+from hac_ros.learning.normalization import Normalization
+from hac_ros.learning.subgoal_action import SIZE, SubgoalAction
+from hac_ros.records import Episodes
+from hac_ros.tasks import Task
+
+MOVED = 0.03        # [m] from its start: the object counts as moved
+LIFTED = 0.03       # [m] above its lowest: the object counts as lifted
+HELD_CHANGE = 0.3   # share of its range by which the fourth value may change within a window
+
+
+class Level(Protocol):
+    """One level of the hierarchy, as its learner needs it."""
+
+    config: LevelConfig
+    name: str
+    number: int
+    inputs: int
+    actions: int
+    lowest: float
+    action_gain: np.ndarray
+
+    def fields(self) -> dict[str, tuple[int, ...]]:
+        """Return the replay's arrays: name -> shape of one episode."""
+
+    def rows(self, episodes: Episodes) -> dict[str, np.ndarray]:
+        """Return these arrays (N, ...) for a round."""
+
+    def sample(self, data, rows, count, rng) -> hindsight.Sample:
+        """Return raw samples."""
+
+    def features(self, normalization: Normalization):
+        """Return the function of (observation, goal) that makes network inputs."""
+
+    def measure(self, episodes: Episodes) -> dict[str, float]:
+        """Return the metrics of a round."""
+
+
+class ControllerLevel:
+    """The low level."""
+
+    name, number = 'controller', records.CONTROLLER
+
+    def __init__(self, task: Task, config: ControllerConfig):
+        self.task, self.config = task, config
+        self.inputs, self.actions = ControllerFeatures.size(task), action_size(config)
+        self.lowest, self.action_gain = -1.0 / (1.0 - config.gamma), np.ones(self.actions)
+
+    def fields(self) -> dict[str, tuple[int, ...]]:
+        steps = self.task.steps
+        return {'observation': (steps + 1, self.task.observation.size), 'subgoal': (steps, spaces.SUBGOAL.size),
+                'tolerance': (steps, 2), 'action': (steps, spaces.COMMAND.size)}
+
+    def rows(self, episodes: Episodes) -> dict[str, np.ndarray]:
+        return {name: getattr(episodes, name).swapaxes(0, 1) for name in self.fields()}
+
+    def sample(self, data, rows, count, rng) -> hindsight.Sample:
+        return hindsight.controller_sample(data, rows, count, self.config, self.task.gripper_locked, self.actions, rng)
+
+    def features(self, normalization: Normalization) -> ControllerFeatures:
+        return ControllerFeatures(self.task, normalization)
+
+    def measure(self, episodes: Episodes) -> dict[str, float]:
+        hit = attempts.reached(episodes.observation[1:], episodes.subgoal, episodes.tolerance, self.task.gripper_locked)
+        number = episodes.attempt.astype(np.int64)
+        last = np.pad(np.diff(number, axis=0) != 0, ((0, 1), (0, 0)), constant_values=True)
+        ended = last & (hit | (episodes.steps_left <= 1))   # not those that the episode cut short
+        return {'controller/accuracy': float(hit[ended].mean()) if ended.any() else float('nan'),
+                'controller/mean_reward': float(hit.mean() - 1.0)}
+
+
+class PlannerLevel:
+    """The high level."""
+
+    name, number = 'planner', records.PLANNER
+
+    def __init__(self, task: Task, config: PlannerConfig):
+        self.task, self.config, self.geometry = task, config, SubgoalAction(task, config)
+        self.inputs, self.actions = PlannerFeatures.size(task), SIZE
+        self.lowest = -1.0 / (1.0 - config.gamma)
+        # Subgoals a tolerance apart must look different to the critics.
+        self.action_gain = np.append(self.geometry.reach / (FINE * config.position_tolerance), 1.0)
+
+    def fields(self) -> dict[str, tuple[int, ...]]:
+        steps = self.task.steps
+        return {'observation': (steps + 1, self.task.observation.size), 'achieved_goal': (steps + 1, 3),
+                'desired_goal': (3,), 'subgoal': (steps, spaces.SUBGOAL.size), 'tolerance': (steps, 2),
+                'testing': (steps,), 'action': (steps, SIZE), 'first': (steps,), 'end': (steps,), 'held': (steps,),
+                'moved': (), 'lifted': ()}
+
+    def rows(self, episodes: Episodes) -> dict[str, np.ndarray]:
+        rows = {name: getattr(episodes, name).swapaxes(0, 1)
+                for name in ('observation', 'achieved_goal', 'subgoal', 'tolerance', 'testing', 'action', 'attempt')}
+        first, end = attempts.bounds(rows.pop('attempt'))
+        held = attempts.held_until(self.geometry.held_value(rows['action']), HELD_CHANGE, self.config.horizon)
+        goal = rows['achieved_goal']
+        moved = np.linalg.norm(goal - goal[:, :1], axis=-1).max(axis=1) > MOVED
+        lifted = np.ptp(goal[..., 2], axis=1) > LIFTED
+        return rows | {'desired_goal': episodes.desired_goal, 'first': first, 'end': end, 'held': held,
+                       'moved': moved, 'lifted': lifted}
+
+    def sample(self, data, rows, count, rng) -> hindsight.Sample:
+        return hindsight.planner_sample(data, rows, count, self.config, self.geometry, rng)
+
+    def features(self, normalization: Normalization) -> PlannerFeatures:
+        return PlannerFeatures(self.task, normalization, self.config.goal_tolerance)
+
+    def measure(self, episodes: Episodes) -> dict[str, float]:
+        return {'planner/success': float(episodes.success[-1].mean()),
+                'planner/mean_reward': float(episodes.success[1:].mean() - 1.0)}
+
+
+def of_number(number: int, task: Task, config: LevelConfig) -> Level:
+    """Return the level records.CONTROLLER or records.PLANNER; raises ValueError for others."""
+    kinds = {records.CONTROLLER: (ControllerLevel, ControllerConfig), records.PLANNER: (PlannerLevel, PlannerConfig)}
+    if number not in kinds:
+        raise ValueError(f'unknown level {number}; known are {records.LEVELS}')
+    kind, wanted = kinds[number]
+    if not isinstance(config, wanted):
+        raise ValueError(f'{records.LEVELS[number]} wants a {wanted.__name__}, a {type(config).__name__} came')
+    return kind(task, config)

@@ -1,0 +1,42 @@
+"""Raw SI values to network scale, with the statistics of a round.
+
+A goal shares the scale of the achieved goal's position in the observation, a subgoal those of the gripper's
+position and of the fingers: what is compared keeps its distance.
+"""
+import numpy as np
+
+from hac_ros import spaces
+from hac_ros.learning import running_statistics
+from hac_ros.records import Statistics
+
+
+class Normalization:
+    """Mean and standard deviation of an observation space, frozen at one version of the statistics."""
+
+    def __init__(self, statistics: Statistics, clip: float):
+        """``clip``: normalised values are kept within +- this. Raises ValueError if sizes do not match."""
+        space = spaces.by_name(statistics.space)
+        if statistics.moments.mean.shape != (space.size,):
+            raise ValueError(f'statistics of {statistics.moments.mean.size} values came, space {space.name} has {space.size}')
+        self.clip = clip
+        self.mean = running_statistics.mean(statistics.moments).astype(np.float32)
+        self.std = running_statistics.std(statistics.moments, space.floor).astype(np.float32)
+        # The opening is the sum of both fingers, so its scale is the sum of theirs.
+        self.gripper_scale = spaces.gripper_position(self.std)
+        self.object_scale = spaces.object_position(self.std)
+        self.subgoal_scale = np.append(self.gripper_scale, spaces.fingers(self.std).sum()).astype(np.float32)
+
+    def observation(self, raw: np.ndarray) -> np.ndarray:
+        """Normalise observations (..., O)."""
+        return self._clipped((raw - self.mean) / self.std)
+
+    def goal(self, raw: np.ndarray) -> np.ndarray:
+        """Normalise goals (..., 3) as the object's position (the gripper's where there is no object)."""
+        return self._clipped((raw - spaces.object_position(self.mean)) / self.object_scale)
+
+    def subgoal(self, raw: np.ndarray) -> np.ndarray:
+        """Normalise subgoals (..., 4) as the gripper's position and the fingers' opening."""
+        return self._clipped((raw - spaces.achieved_subgoal(self.mean)) / self.subgoal_scale)
+
+    def _clipped(self, values: np.ndarray) -> np.ndarray:
+        return np.clip(values, -self.clip, self.clip)

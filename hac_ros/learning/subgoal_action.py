@@ -1,0 +1,54 @@
+"""The planner's action and the subgoal that it means.
+
+Action (..., 4) in -1 .. 1. The first three displace the subgoal's position from a centre; the fourth is the
+opening, or, where the fingers are locked, the speed that the controller may use.
+"""
+import numpy as np
+
+from hac_ros import spaces
+from hac_ros.config import PlannerConfig
+from hac_ros.tasks import Task
+
+SIZE = 4
+
+
+class SubgoalAction:
+    """Converts between actions and subgoals of one task."""
+
+    def __init__(self, task: Task, config: PlannerConfig):
+        self.task, self.config = task, config
+        low, high = np.array(task.workspace.low), np.array(task.workspace.high)
+        self.middle, half = (low + high) / 2, (high - low) / 2
+        self.reach = half if config.centre == 'workspace' else np.full(3, config.reach)
+
+    def subgoal(self, observation: np.ndarray, action: np.ndarray) -> np.ndarray:
+        """Return subgoals (..., 4), positions inside the workspace, for observations (..., O)."""
+        position = self.task.workspace.clip(self._centre(observation) + self.reach * action[..., :3])
+        return np.concatenate([position, self._opening(action[..., 3:])], axis=-1)
+
+    def action(self, observation: np.ndarray, position: np.ndarray, fourth: np.ndarray) -> np.ndarray:
+        """Return the action (..., 4) whose subgoal is ``position`` (..., 3), or the nearest; ``fourth`` (...) is kept."""
+        displacement = np.clip((position - self._centre(observation)) / self.reach, -1.0, 1.0)
+        return np.concatenate([displacement, fourth[..., None]], axis=-1)
+
+    def speed(self, action: np.ndarray) -> np.ndarray:
+        """Return the share of full speed (...) that the controller may use."""
+        slowest = self.config.slowest if self.task.gripper_locked else 1.0
+        return slowest + (1.0 - slowest) * (action[..., 3] + 1.0) / 2
+
+    def held_value(self, action: np.ndarray) -> np.ndarray:
+        """Return what the fourth value (...) means, 0 .. 1: two actions alike in it act alike."""
+        if self.task.gripper_locked:
+            return self.speed(action)
+        return self._opening(action[..., 3]) / spaces.OPENING_MAX
+
+    def _opening(self, fourth: np.ndarray) -> np.ndarray:
+        if self.task.gripper_locked:
+            return np.zeros_like(fourth)
+        return spaces.OPENING_MAX * np.clip((1.0 + self.config.opening_gain * fourth) / 2, 0.0, 1.0)
+
+    def _centre(self, observation: np.ndarray) -> np.ndarray:
+        if self.config.centre == 'workspace':
+            return self.middle
+        of = spaces.object_position if self.config.centre == 'object' else spaces.gripper_position
+        return of(observation)

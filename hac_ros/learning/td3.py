@@ -1,0 +1,138 @@
+"""One level's gradient step: TD3 (arXiv:1802.09477) with bounded targets and an averaged actor.
+
+Departures from TD3: targets are clipped to the values that are possible (HAC, arXiv:1712.00948, bounds its
+critics); a penalty on the pre-tanh output keeps the actor from saturating; actors and critics may be updated
+equally often; an exponential average of the actor is kept for acting without exploration.
+"""
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from hac_ros.config import LevelConfig
+from hac_ros.learning.networks import Adam, Perceptron
+from hac_ros.learning.policy import ACTOR, AVERAGED
+
+CLIP_NOISE = 2.5  # standard deviations of target noise, as in TD3 (0.2 clipped at 0.5)
+
+
+@dataclass
+class Batch:
+    """Samples of one or more updates, torch float32 of shape (updates, B, ...)."""
+
+    inputs: torch.Tensor        # (.., F)
+    action: torch.Tensor        # (.., A)
+    following: torch.Tensor     # (.., F) inputs after the decision, same goal
+    reward: torch.Tensor        # (..,)
+    discount: torch.Tensor      # (..,) 0 where nothing follows
+    noise: torch.Tensor         # (.., A) standard normal, for the target action
+
+    def __getitem__(self, i) -> 'Batch':
+        return Batch(*(getattr(self, name)[i] for name in self.__dataclass_fields__))
+
+
+class Td3:
+    """Networks, targets and optimisers of one level. ``lowest``: least possible value of a critic."""
+
+    VECTORS = ('actor', 'averaged', 'actor_target', 'critic', 'critic_target')
+
+    def __init__(self, config: LevelConfig, inputs: int, actions: int, lowest: float, action_gain: np.ndarray,
+                 rng: np.random.Generator):
+        self.config, self.lowest = config, lowest
+        self.gain = torch.from_numpy(np.asarray(action_gain, dtype=np.float32))
+        self.actor_net = Perceptron((inputs, *config.hidden, actions))
+        self.critic_net = Perceptron((inputs + actions, *config.hidden, 1), 2, config.layer_norm)
+        self.first_net = Perceptron(self.critic_net.sizes, 1, config.layer_norm)
+        self.actor, self.critic = self.actor_net.initial(rng), self.critic_net.initial(rng)
+        self.averaged, self.actor_target = self.actor.clone(), self.actor.clone()
+        self.critic_target = self.critic.clone()
+        self.actor_adam, self.critic_adam = (Adam(p, config.learning_rate) for p in (self.actor, self.critic))
+        self.actor_gradient, self.critic_gradient = torch.zeros_like(self.actor), torch.zeros_like(self.critic)
+        self.updates = 0
+        self._views()
+
+    @torch.no_grad()
+    def update(self, batch: Batch) -> tuple[float, float, float]:
+        """Make one gradient step; returns critic loss, mean value, actor loss (NaN where the actor was not updated)."""
+        critic_loss, value = self._update_critics(batch)
+        self.updates += 1
+        actor_loss = float('nan')
+        if self.updates % self.config.policy_delay == 0:
+            actor_loss = self._update_actor(batch)
+            self.averaged.lerp_(self.actor, self.config.averaging)
+            self.actor_target.lerp_(self.actor, self.config.tau)
+        self.critic_target.lerp_(self.critic, self.config.tau)
+        return critic_loss, value, actor_loss
+
+    @torch.no_grad()
+    def act(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return the actor's actions (B, A) for inputs (B, F)."""
+        return torch.tanh(self.actor_net.forward(self.actor_layers, inputs[None])[0][0])
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Return what acts: actor and averaged actor, named as ``policy.Policy`` reads them (copies)."""
+        result = {}
+        for name, flat in ((ACTOR, self.actor), (AVERAGED, self.averaged)):
+            for i, (weight, bias) in enumerate(self.actor_net.views(flat)):
+                result[f'{name}.{i}.weight'] = weight[0].numpy().copy()
+                result[f'{name}.{i}.bias'] = bias[0, 0].numpy().copy()
+        return result
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return every vector that an update depends on (copies)."""
+        return {name: vector.numpy().copy() for name, vector in self._state_vectors().items()}
+
+    def load_state(self, tensors: dict[str, np.ndarray], updates: int):
+        """Go on from ``state``; raises ValueError where a vector is missing or of another size."""
+        for name, vector in self._state_vectors().items():
+            came = None if name not in tensors else tensors[name].shape
+            if came != tuple(vector.shape):
+                raise ValueError(f'checkpoint: {name} has shape {came}, {tuple(vector.shape)} is wanted: other settings')
+            vector.copy_(torch.from_numpy(np.array(tensors[name], dtype=np.float32)))
+        self.updates = self.critic_adam.steps = updates
+        self.actor_adam.steps = updates // self.config.policy_delay
+
+    def target(self, batch: Batch) -> torch.Tensor:
+        """Return the value (B,) that both critics are drawn to, within [lowest, 0]."""
+        scale = self.config.target_noise
+        noise = (batch.noise * scale).clamp_(-CLIP_NOISE * scale, CLIP_NOISE * scale)
+        proposed = torch.tanh(self.actor_net.forward(self.actor_target_layers, batch.following[None])[0][0])
+        action = (proposed + noise).clamp_(-1.0, 1.0)
+        value = self.critic_net.forward(self.critic_target_layers, self._joined(batch.following, action, 2))[0]
+        return (batch.reward + batch.discount * value.amin(dim=0).squeeze(-1)).clamp_(self.lowest, 0.0)
+
+    def _update_critics(self, batch: Batch) -> tuple[float, float]:
+        value, cache = self.critic_net.forward(self.critic_layers, self._joined(batch.inputs, batch.action, 2))
+        error = value - self.target(batch)[None, :, None]
+        self.critic_net.backward(self.critic_layers, cache, error * (2.0 / error.shape[1]), self.critic_gradient_layers)
+        self.critic_adam.step(self.critic_gradient)
+        return error.square().mean().item(), value.mean().item()
+
+    def _update_actor(self, batch: Batch) -> float:
+        raw, cache = self.actor_net.forward(self.actor_layers, batch.inputs[None])
+        action = torch.tanh(raw)
+        value, critic_cache = self.first_net.forward(self.first_layers, self._joined(batch.inputs, action[0], 1))
+        slope = torch.full_like(value, -1.0 / value.shape[1])
+        slope = self.first_net.backward(self.first_layers, critic_cache, slope)[..., -action.shape[-1]:]
+        slope = slope * self.gain * (1.0 - action.square()) + raw * (2.0 * self.config.pretanh / raw.numel())
+        self.actor_net.backward(self.actor_layers, cache, slope, self.actor_gradient_layers)
+        self.actor_adam.step(self.actor_gradient)
+        return (self.config.pretanh * raw.square().mean() - value.mean()).item()
+
+    def _joined(self, inputs: torch.Tensor, action: torch.Tensor, members: int) -> torch.Tensor:
+        return torch.cat((inputs, action * self.gain), dim=-1).expand(members, -1, -1)
+
+    def _views(self):
+        self.actor_layers = self.actor_net.views(self.actor)
+        self.actor_target_layers = self.actor_net.views(self.actor_target)
+        self.actor_gradient_layers = self.actor_net.views(self.actor_gradient)
+        self.critic_layers = self.critic_net.views(self.critic)
+        self.critic_target_layers = self.critic_net.views(self.critic_target)
+        self.critic_gradient_layers = self.critic_net.views(self.critic_gradient)
+        self.first_layers = [(weight[:1], bias[:1]) for weight, bias in self.critic_layers]
+
+    def _state_vectors(self) -> dict[str, torch.Tensor]:
+        vectors = {name: getattr(self, name) for name in self.VECTORS}
+        for name, adam in (('actor', self.actor_adam), ('critic', self.critic_adam)):
+            vectors |= {f'{name}_adam_mean': adam.mean, f'{name}_adam_square': adam.square}
+        return vectors
