@@ -25,7 +25,7 @@ class MocapControl:
         # Views of MuJoCo's memory, made once: looking an attribute up costs more than adding to it.
         self.pose = [(d.xpos[gripper], d.mocap_pos[mocap], d.xquat[gripper], d.mocap_quat[mocap]) for d in data]
         fingers = [int(model.joint(name).qposadr[0]) for name in constants.FINGER_JOINTS]
-        self.fingers = [d.qpos[min(fingers):max(fingers) + 1] for d in data]
+        self.fingers = [[d.qpos[a:a + 1] for a in fingers] for d in data]
         self.actuated = self._actuated_joints()
         self.rotation = np.array(constants.ROTATION)
 
@@ -51,6 +51,7 @@ class MocapControl:
         data = self.data[arm]
         mujoco.mj_step(self.model, data, nstep=constants.SUBSTEPS)
         if self.locked:
-            self.fingers[arm][:] = 0.0
+            for finger in self.fingers[arm]:
+                finger[0] = 0.0
             mujoco.mj_kinematics(self.model, data)
             mujoco.mj_comPos(self.model, data)

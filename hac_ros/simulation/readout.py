@@ -11,72 +11,94 @@ from hac_ros.tasks import Task
 
 
 class Gathered:
-    """One array (N, width) that ``read`` fills from N places in MuJoCo's memory."""
+    """Columns of N rows, one an arm, copied from MuJoCo's memory in one call; ``columns[name]`` is a slice."""
 
-    def __init__(self, views: list[np.ndarray]):
-        self.views = views
-        self.values = np.empty((len(views), views[0].size))
-        self.flat = self.values.reshape(-1)
+    def __init__(self, views: dict[str, list[np.ndarray]]):
+        """``views[name]`` holds an array for each arm, all of one size."""
+        widths = {name: arms[0].size for name, arms in views.items()}
+        ends = np.cumsum(list(widths.values()))
+        self.columns = {name: slice(end - width, end) for (name, width), end in zip(widths.items(), ends)}
+        self.views = [view for arm in zip(*views.values()) for view in arm]
+        self.rows = np.empty((len(self.views) // len(views), ends[-1]))
+        self.flat = self.rows.reshape(-1)
 
-    def read(self) -> np.ndarray:
-        """Return the newest values: the same array at each call."""
-        return np.concatenate(self.views, out=self.flat).reshape(self.values.shape)
+    def read(self) -> dict[str, np.ndarray]:
+        """Return the newest values, (N, width) each: views that the next call overwrites."""
+        np.concatenate(self.views, out=self.flat)
+        return {name: self.rows[:, columns] for name, columns in self.columns.items()}
 
 
-class Site:
-    """Position and velocity of one site on N arms."""
+class Motion:
+    """Velocities of sites on N arms: Jacobians of the last forward pass times the newest joint velocities."""
 
-    def __init__(self, model: mujoco.MjModel, data: list[mujoco.MjData], name: str):
-        self.model, self.data, self.id = model, data, model.site(name).id
-        self.position = Gathered([d.site_xpos[self.id] for d in data])
-        self.rotation = Gathered([d.site_xmat[self.id] for d in data])
-        self.jacobian = np.zeros((len(data), 6, model.nv))
-        self.blocks = [(block[:3], block[3:]) for block in self.jacobian]
+    def __init__(self, model: mujoco.MjModel, data: list[mujoco.MjData], linear: list[str], angular: list[str]):
+        """Rows come in the order of ``linear``, three for each site's velocity, then those of ``angular``."""
+        ids = [(model.site(name).id, kind) for kind, names in enumerate((linear, angular)) for name in names]
+        self.jacobian = np.zeros((len(data), 3 * len(ids), model.nv))
+        self.calls = [(model, d, *_linear_or_angular(block[3 * row:3 * row + 3], kind), site)
+                      for d, block in zip(data, self.jacobian) for row, (site, kind) in enumerate(ids)]
 
-    def velocity(self, qvel: np.ndarray) -> np.ndarray:
-        """Return linear [m/s] and angular [rad/s] velocity, (N, 6), for joint velocities ``qvel`` (N, nv)."""
-        for data, (linear, angular) in zip(self.data, self.blocks):
-            mujoco.mj_jacSite(self.model, data, linear, angular, self.id)
+    def read(self, qvel: np.ndarray) -> np.ndarray:
+        """Return velocities [m/s, rad/s], (N, 3 x sites), for joint velocities ``qvel`` (N, nv)."""
+        for call in self.calls:
+            mujoco.mj_jacSite(*call)
         return np.matmul(self.jacobian, qvel[:, :, None])[:, :, 0]
+
+
+def _linear_or_angular(block: np.ndarray, kind: int) -> tuple:
+    return (None, block) if kind else (block, None)
 
 
 class Readout:
     """Observation and achieved goal of N arms. Source: MujocoFetchEnv.generate_mujoco_observations."""
 
     def __init__(self, task: Task, model: mujoco.MjModel, data: list[mujoco.MjData]):
-        self.task = task
-        self.gripper = Site(model, data, constants.GRIPPER_SITE)
-        self.object = Site(model, data, constants.OBJECT_SITE) if task.has_object else None
-        self.qpos = Gathered([d.qpos for d in data])
-        self.qvel = Gathered([d.qvel for d in data])
-        joints = [model.joint(name) for name in constants.FINGER_JOINTS]
+        self.period = task.period
+        gripper, joints = model.site(constants.GRIPPER_SITE).id, [model.joint(n) for n in constants.FINGER_JOINTS]
         self.finger_qpos = [int(joint.qposadr[0]) for joint in joints]
         self.finger_qvel = [int(joint.dofadr[0]) for joint in joints]
+        views = {'gripper': [d.site_xpos[gripper] for d in data], 'qpos': [d.qpos for d in data],
+                 'qvel': [d.qvel for d in data]}
+        if task.has_object:
+            thing = model.site(constants.OBJECT_SITE).id
+            views.update(object=[d.site_xpos[thing] for d in data], rotation=[d.site_xmat[thing] for d in data])
+        self.places = Gathered(views)
+        objects = [constants.OBJECT_SITE] if task.has_object else []
+        self.motion = Motion(model, data, [constants.GRIPPER_SITE, *objects], objects)
+        self.arrange = arrange_object if task.has_object else arrange_gripper
 
     def read(self) -> tuple[np.ndarray, np.ndarray]:
         """Return observation (N, O) and achieved goal (N, 3) [m], both newly made."""
-        period, qvel = self.task.period, self.qvel.read()
-        gripper = self.gripper.position.read()
-        motion = self.gripper.velocity(qvel)[:, :3] * period
-        fingers = self.qpos.read()[:, self.finger_qpos]
-        finger_motion = qvel[:, self.finger_qvel] * period
-        if self.object is None:
-            return np.concatenate([gripper, fingers, motion, finger_motion], axis=1), gripper.copy()
-        position, velocity = self.object.position.read(), self.object.velocity(qvel) * period
-        observation = np.concatenate(
-            [gripper, position, position - gripper, fingers, euler(self.object.rotation.read()),
-             velocity[:, :3] - motion, velocity[:, 3:], motion, finger_motion], axis=1)
-        return observation, position.copy()
+        places = self.places.read()
+        fingers = places['qpos'][:, self.finger_qpos]
+        finger_motion = places['qvel'][:, self.finger_qvel] * self.period
+        motion = self.motion.read(places['qvel']) * self.period
+        return self.arrange(places, motion, fingers, finger_motion)
+
+
+def arrange_gripper(places: dict, motion: np.ndarray, fingers: np.ndarray, finger_motion: np.ndarray):
+    """Return observation (N, 10) of a task without object, and the gripper as achieved goal."""
+    gripper = places['gripper']
+    return np.concatenate([gripper, fingers, motion, finger_motion], axis=1), gripper.copy()
+
+
+def arrange_object(places: dict, motion: np.ndarray, fingers: np.ndarray, finger_motion: np.ndarray):
+    """Return observation (N, 25) of a task with an object, and the object as achieved goal."""
+    gripper, position = places['gripper'], places['object']
+    linear = motion[:, :3]
+    return np.concatenate([gripper, position, position - gripper, fingers, euler(places['rotation']),
+                           motion[:, 3:6] - linear, motion[:, 6:], linear, finger_motion], axis=1), position.copy()
 
 
 def euler(rotation: np.ndarray) -> np.ndarray:
     """Return Euler angles [rad], (N, 3), of row-major rotation matrices (N, 9). Source: rotations.mat2euler."""
-    # Contiguous rows: numpy takes another arctan2, with other last bits, where they are strided.
-    r00, r01, r02, r10, r11, r12, _, _, r22 = np.ascontiguousarray(rotation.T)
-    cosine = np.sqrt(r22 * r22 + r12 * r12)
-    regular = cosine > constants.EULER_DEGENERATE
-    angles = np.empty((3, len(rotation)))
-    angles[0] = np.where(regular, -np.arctan2(r12, r22), 0.0)
-    angles[1] = -np.arctan2(-r02, cosine)
-    angles[2] = np.where(regular, -np.arctan2(r01, r00), -np.arctan2(-r10, r11))
-    return angles.T
+    # Contiguous, because numpy takes another arctan2, with other last bits, where it is strided.
+    matrix = np.ascontiguousarray(rotation.T)
+    cosine = np.sqrt(matrix[8] * matrix[8] + matrix[5] * matrix[5])
+    opposite = np.array([matrix[5], -matrix[2], matrix[1]])
+    adjacent = np.array([matrix[8], cosine, matrix[0]])
+    degenerate = cosine <= constants.EULER_DEGENERATE
+    if degenerate.any():   # pitch of 90 degrees: roll is taken as 0 and the rest as yaw
+        opposite[0, degenerate], adjacent[0, degenerate] = 0.0, 1.0
+        opposite[2, degenerate], adjacent[2, degenerate] = -matrix[3, degenerate], matrix[4, degenerate]
+    return -np.arctan2(opposite, adjacent).T

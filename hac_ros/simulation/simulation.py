@@ -69,7 +69,7 @@ class Simulation:
             bad = np.flatnonzero(~np.isfinite(command).all(axis=1))
             raise ValueError(f'command: {command[bad[0]]} came for arm {bad[0]}, finite values are wanted; '
                              'no arm was stepped')
-        self.control.apply(np.clip(command, spaces.COMMAND.low, spaces.COMMAND.high))
+        self.control.apply(np.minimum(np.maximum(command, spaces.COMMAND.low), spaces.COMMAND.high))
         self._advance()
         self.step_count += 1
         self._observe()
@@ -86,7 +86,8 @@ class Simulation:
 
     def _observe(self) -> None:
         self.observation, self.achieved_goal = self.readout.read()
-        distance = np.linalg.norm(self.achieved_goal - self.desired_goal, axis=1)
+        offset = self.achieved_goal - self.desired_goal
+        distance = np.sqrt(np.add.reduce(offset * offset, axis=1))
         self.success = distance < self.task.threshold
         # Not the negation of success: at the threshold itself FetchEnv gives reward 0 and no success.
         self.reward = np.where(distance > self.task.threshold, -1.0, 0.0)
