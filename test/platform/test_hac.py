@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -144,8 +145,13 @@ def test_environment_keeps_what_the_user_chose_and_else_stays_on_the_machine():
     assert hac(chosen, *command).stdout.split() == ['SUBNET', 'mine.xml']
 
 
-def test_a_failed_step_shows_the_end_of_its_log_and_is_taken_up_again(bare, home, tmp_path):
-    offline = {**bare, 'PIP_CONFIG_FILE': os.devnull, 'PIP_NO_INDEX': '1', 'PIP_FIND_LINKS': str(tmp_path)}
+@pytest.fixture
+def offline(bare, tmp_path):
+    """Without any package index, so that set-up gets as far as pip."""
+    return {**bare, 'PIP_CONFIG_FILE': os.devnull, 'PIP_NO_INDEX': '1', 'PIP_FIND_LINKS': str(tmp_path)}
+
+
+def test_a_failed_step_shows_the_end_of_its_log_and_is_taken_up_again(offline, home):
     first = hac(offline, 'setup')
     lines = first.stderr.splitlines()
     assert first.returncode != 0
@@ -159,6 +165,20 @@ def test_a_failed_step_shows_the_end_of_its_log_and_is_taken_up_again(bare, home
     assert sorted(path.name for path in (home / 'stamps').iterdir()) == ['venv']
 
 
+def test_an_installation_that_was_killed_is_begun_anew(offline, home, tmp_path):
+    never_written = tmp_path / 'constraints'
+    os.mkfifo(never_written)
+    with subprocess.Popen([str(HAC), 'setup'], env={**offline, 'PIP_CONSTRAINT': str(never_written)},
+                          stderr=subprocess.PIPE, text=True, start_new_session=True) as first:
+        while 'installing' not in first.stderr.readline():
+            assert first.poll() is None
+        (home / 'venv' / 'half_installed').touch()
+        os.killpg(first.pid, signal.SIGKILL)
+    assert 'installing' in hac(offline, 'setup').stderr
+    assert (home / 'venv' / 'bin' / 'python').exists()
+    assert not (home / 'venv' / 'half_installed').exists()
+
+
 def test_two_set_ups_do_not_run_at_once(bare, home):
     home.mkdir()
     with subprocess.Popen(['flock', str(home / 'lock'), 'cat'], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -169,7 +189,7 @@ def test_two_set_ups_do_not_run_at_once(bare, home):
         with subprocess.Popen([str(HAC), 'setup'], env=bare, stderr=subprocess.PIPE, text=True,
                               start_new_session=True) as second:
             assert second.stderr.readline() == 'hac: waiting for another hac that is setting up\n'
-            os.killpg(second.pid, 15)
+            os.killpg(second.pid, signal.SIGTERM)
         holder.stdin.close()
     assert not (home / 'venv').exists()
 
