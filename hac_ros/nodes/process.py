@@ -14,8 +14,8 @@ SPIN_SLICE = 0.5   # [s] the events executor of Jazzy's wheels hangs when it spi
 def run(make_node, argv=None) -> int:
     """Run the node that ``make_node()`` returns until it is told to stop; return the exit status.
 
-    A node that ends by itself has a Future ``stopped`` and sets the exit status as its result. 0 after SIGINT, SIGTERM or a shutdown of the context; 2 if a setting was refused (ValueError), which is
-    printed as one line.
+    A node that ends by itself has a Future ``stopped`` and sets the exit status as its result. 0 after SIGINT, SIGTERM or a shutdown of the context; 2 if a setting or the run was refused (ValueError,
+    RuntimeError while the node was made), which is printed as one line.
     """
     rclpy.init(args=sys.argv if argv is None else argv)
     # A second signal during the clean-up would kill the process: the first one has been heard.
@@ -32,7 +32,7 @@ def run(make_node, argv=None) -> int:
     except RCLError:
         if rclpy.ok():   # else a callback was interrupted by the shutdown of the context: that is the end
             raise
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:
         if node is not None:
             raise
         print(f'error: {error}', file=sys.stderr)

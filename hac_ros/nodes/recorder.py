@@ -1,0 +1,139 @@
+"""Writes the run folder, says how far the run may go, and ends it."""
+import contextlib
+import dataclasses
+import sys
+import time
+
+from hac_ros import atomic_files, config, messages, tasks, topics
+from hac_ros.learning import checkpoint
+from hac_ros.metrics_events import MetricsEvents
+from hac_ros.metrics_table import MetricsTable
+from hac_ros.msg import RunStatus
+from hac_ros.nodes import process
+from hac_ros.nodes.health import Health
+from hac_ros.parameters import declare
+from hac_ros.progress import Progress
+from hac_ros.protocol import Schedule, training_rounds
+from hac_ros.run_folder import RunFolder
+
+from rclpy.node import Node
+from rclpy.task import Future
+
+SECTIONS = {'': config.RunConfig, 'bridge': config.BridgeConfig, 'normalizer': config.NormalizerConfig,
+            'evaluation': config.EvaluationConfig, 'planner': config.PlannerConfig,
+            'controller': config.ControllerConfig}
+
+
+class Recorder(Node):
+    """metrics -> metrics.csv, TensorBoard, checkpoint manifest, status. Ends when the bar or the last round is reached."""
+
+    def __init__(self, **node_options):
+        super().__init__('recorder', **node_options)
+        self.sections = {name or 'run': declare(self, kind, name) for name, kind in SECTIONS.items()}
+        self.config, self.evaluation = self.sections['run'], self.sections['evaluation']
+        self.folder = RunFolder(self.config.folder, self.config.run)
+        self.stack = contextlib.ExitStack()
+        self.stack.enter_context(self.folder.claim())
+        settings = {name: dataclasses.asdict(section) for name, section in self.sections.items()}
+        self.folder.begin(settings, sys.argv, self.config.resume)
+        self.stopped, self.began = Future(), time.monotonic()
+        self._plan_rounds()
+        self._open_table()
+        self._open_topics()
+
+    def _plan_rounds(self):
+        run = self.config
+        steps = tasks.by_name(run.task).steps
+        self.steps_per_round = run.arms * run.workers * steps
+        rounds = training_rounds(self.evaluation.max_steps, run.arms, steps, run.workers)
+        self.schedule = Schedule(self.evaluation.every, self.evaluation.lag, rounds - 1)
+        self.end, self.judged, self.reached = rounds, -1, None
+
+    def _open_table(self):
+        keep = 0
+        if self.config.resume:
+            keep = checkpoint.read_manifest(self.folder.checkpoint).version - 1
+            self.judged = keep - 1
+        self.progress = Progress(self.end * self.steps_per_round, keep * self.steps_per_round)
+        self.events = MetricsEvents(self.folder.tensorboard, keep * self.steps_per_round)
+        self.stack.callback(self.events.close)
+        self.table = MetricsTable(self.folder.metrics, self.sources, steps_per_round=self.steps_per_round,
+                                  keep_rounds=keep, on_row=self.on_row)
+
+    def _open_topics(self):
+        run = self.config.run
+        self.health = Health(self, run)
+        self.status = topics.publisher(self, topics.STATUS, run)
+        topics.subscribe(self, topics.METRICS, self.on_metrics, run)
+        self.publish_status()
+
+    def sources(self, round_: int) -> set:
+        """Return the sources that a round's row is joined from."""
+        return {*topics.CONSUMERS, *(['evaluator'] if self.schedule.evaluates(round_) else [])}
+
+    def on_metrics(self, msg):
+        """Take what a source measured in a round."""
+        if msg.run != self.config.run or msg.round >= self.end:
+            return
+        try:
+            values = messages.to_metrics(msg)
+            if msg.source == 'evaluator':
+                self.judge(msg.round, values)
+            self.table.add(msg.source, msg.round, list(values), list(values.values()))
+        except (ValueError, atomic_files.WriteFailed) as error:
+            self.health.refuse('metrics refused', error)
+
+    def judge(self, round_: int, values: dict[str, float]) -> None:
+        """Permit further rounds, or end the run a fixed lag after the weights that reached the bar."""
+        if round_ <= self.judged or not self.schedule.evaluates(round_):
+            return
+        self.judged = round_
+        if self.reached is None and values['evaluation/confirmed'] >= self.evaluation.bar:
+            self.reached = {'round': round_, 'success_rate': values['evaluation/success_rate'],
+                            'confirmed': values['evaluation/confirmed'],
+                            'environment_steps': round_ * self.steps_per_round}
+            if self.evaluation.stop:
+                self.end = self.schedule.end(round_)
+        self.publish_status()
+
+    def on_row(self, row: dict[str, float]) -> None:
+        """Pass a complete row on: to TensorBoard, the screen and the checkpoint; end after the last."""
+        self.events.write(row)
+        self.progress.show(row)
+        self.complete_checkpoint(int(row['round']))
+        if int(row['round']) + 1 >= self.end:
+            self.finish(row)
+        self.publish_status()
+
+    def complete_checkpoint(self, round_: int) -> None:
+        """Write the manifest of a version all of whose parts have been written."""
+        if round_ and round_ % self.config.checkpoint_every == 0:
+            checkpoint.write_manifest(self.folder.checkpoint, round_, {part: round_ for part in topics.CONSUMERS})
+
+    def finish(self, row: dict[str, float]) -> None:
+        """Write the result and end the process, which ends the launch."""
+        self.result = {
+            'run': self.config.run, 'task': self.config.task, 'seed': self.config.seed, 'reached': self.reached,
+            'bar': self.evaluation.bar, 'rounds': int(row['round']) + 1, 'environment_steps': row['environment_steps'],
+            'seconds': round(time.monotonic() - self.began, 3)}
+        atomic_files.write_json(self.folder.path / 'result.json', self.result)
+        self.stopped.set_result(0)
+
+    def publish_status(self) -> None:
+        """Publish how far the run may go."""
+        state = RunStatus.DONE if self.stopped.done() else RunStatus.RUNNING if self.reached is None else RunStatus.STOPPING
+        self.status.publish(RunStatus(
+            stamp=self.get_clock().now().to_msg(), run=self.config.run, state=state,
+            rounds_permitted=min(self.end, self.schedule.permitted(self.judged)),
+            environment_steps=self.table.next_round * self.steps_per_round,
+            reason='' if self.reached is None else f'the bar was reached by the weights of round {self.reached["round"]}'))
+
+    def close(self) -> None:
+        """End progress and files."""
+        self.progress.close()
+        self.stack.close()
+
+
+def main(argv=None):
+    """Run the node."""
+    return process.run(Recorder, argv)
