@@ -83,7 +83,13 @@ class EvaluationConfig(Checked):
     confirm: int = option(500, 'Fresh episodes that confirm the bar', low=1, high=100000)
     lag: int = option(4, 'Rounds that training may be ahead of the verdict of an evaluation', low=1, high=12)
     stop: bool = option(True, 'End the run when the bar is reached')
-    max_steps: int = option(100_000, 'End the run after so many environment steps', low=1, high=10**9)
+    max_steps: int = option(100_000, 'End the run after so many environment steps: a preset gives it', low=1, high=10**9)
+    limit: int = option(0, 'Overrides max_steps; 0: max_steps holds', low=0, high=10**9)
+
+    @property
+    def last_step(self) -> int:
+        """Environment steps after which the run ends."""
+        return self.limit or self.max_steps
 
 
 @dataclass(frozen=True)

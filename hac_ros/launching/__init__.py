@@ -1,0 +1,1 @@
+"""Reads the launch files without the `launch` package, and runs what they say."""
