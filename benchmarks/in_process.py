@@ -8,8 +8,11 @@ run of the nodes gives, it gives sooner.
 import argparse
 import dataclasses
 import time
+from pathlib import Path
 
 import numpy as np
+import torch
+import yaml
 
 from hac_ros import tasks
 from hac_ros.config import ControllerConfig, PlannerConfig
@@ -18,7 +21,9 @@ from hac_ros.learning.controller import Controller
 from hac_ros.learning.learner import Learner
 from hac_ros.learning.planner import Planner
 from hac_ros.records import CONTROLLER, PLANNER, ArmState, ContributionId, Statistics, StepId
+from hac_ros.simulation.simulation import Simulation
 
+PARAMETERS = Path(__file__).parents[1] / 'launch' / 'params'
 LAG = 2     # statistics and weights of round k cover the rounds up to k - LAG
 
 
@@ -100,8 +105,16 @@ def overridden(config, settings: list[str]):
     return dataclasses.replace(config, **values)
 
 
+def preset(config, path: Path):
+    """Return ``config`` with what a parameter file says of its level."""
+    level = {PlannerConfig: 'planner', ControllerConfig: 'controller'}[type(config)]
+    parameters = yaml.safe_load(path.read_text())['/**']['ros__parameters'] if path.exists() else {}
+    values = {name.removeprefix(f'{level}.'): tuple(value) if isinstance(value, list) else value
+              for name, value in parameters.items() if name.startswith(f'{level}.')}
+    return dataclasses.replace(config, **values)
+
+
 def main():
-    import torch
     torch.set_num_threads(1)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--task', default='reach')
@@ -113,11 +126,11 @@ def main():
     parser.add_argument('--planner', nargs='*', default=[], metavar='NAME=VALUE')
     parser.add_argument('--controller', nargs='*', default=[], metavar='NAME=VALUE')
     arguments = parser.parse_args()
-    from hac_ros.simulation.simulation import Simulation
     task = tasks.by_name(arguments.task)
+    path = PARAMETERS / f'{task.name}.yaml'
     training = Training(task, lambda arms, purpose: Simulation(task, arms, arguments.seed, purpose=purpose), arguments.arms,
-                        arguments.seed, overridden(PlannerConfig(), arguments.planner),
-                        overridden(ControllerConfig(), arguments.controller))
+                        arguments.seed, overridden(preset(PlannerConfig(), path), arguments.planner),
+                        overridden(preset(ControllerConfig(), path), arguments.controller))
     for round in range(arguments.rounds + 1):
         training.run_round(round)
         if round % arguments.every == 0:
