@@ -1,0 +1,73 @@
+"""`hac train key:=value ...`: launches train.launch.xml and tells what came of it."""
+import argparse
+import json
+
+from hac_ros.cli import Refused, key_values, launch
+from hac_ros.launching import launch_file
+from hac_ros.run_folder import RunExists, RunFolder, RunInUse, RunMissing
+
+FILE = 'train.launch.xml'
+
+
+def run(words: list[str]) -> int:
+    """Run the verb."""
+    path = launch.find(FILE)
+    parser = launch.parser_for('train', 'Train both levels on a task until its bar is reached.')
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = 'arguments:\n' + key_values.table(launch_file.arguments(path))
+    options = parser.parse_intermixed_args(words)
+    if options.show_args:
+        return launch.show_arguments(path)
+    plan, _ = launch.planned(path, options.arguments)
+    values = plan[0].values()
+    folder = RunFolder(values['folder'], values['run'])
+    check_free(folder, values['resume'])
+    status = launch.supervise(plan, options.verbose)
+    for line in outcome(folder, values['task'], status):
+        print(line)
+    return status
+
+
+def check_free(folder: RunFolder, resume: bool) -> None:
+    """Raise Refused if the run is in use, was begun before, or, with ``resume``, was not.
+
+    The recorder checks again when it takes the run; here it costs nothing to find out.
+    """
+    try:
+        if resume:
+            folder.read_config()
+        if folder.path.exists():
+            with folder.claim():    # only to find out: the recorder takes it
+                pass
+        if not resume and folder.config.exists():
+            raise RunExists(f'run {folder.run} exists already in {folder.root}: to go on with it add resume:=true, '
+                            'to begin another add run:=<another name>')
+    except (RunInUse, RunExists, RunMissing) as error:
+        raise Refused(str(error)) from error
+
+
+def outcome(folder: RunFolder, task: str, status: int) -> list[str]:
+    """Return what to tell the user after a run: its result, where its folder is, and what to type next."""
+    result = read_result(folder)
+    if result is None or status != 0:
+        return [f'The run ended before its result (exit status {status}). Logs: {folder.log}',
+                f'To go on: ./hac train task:={task} run:={folder.run} resume:=true']
+    return [sentence(result), f'Run folder: {folder.path}',
+            f'Next: ./hac evaluate bundle:={folder.bundle} task:={task}']
+
+
+def read_result(folder: RunFolder) -> dict | None:
+    """Return result.json as the recorder wrote it; None if there is none."""
+    try:
+        return json.loads((folder.path / 'result.json').read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def sentence(result: dict) -> str:
+    """Return the result in words."""
+    reached, effort = result['reached'], f'{int(result["environment_steps"])} steps, {result["seconds"]:.0f} s'
+    if reached is None:
+        return f'{result["task"]} has not reached its bar of {result["bar"]:g} ({effort}).'
+    return (f'{result["task"]} has reached its bar of {result["bar"]:g}: success {reached["success_rate"]:.3f}, '
+            f'confirmed {reached["confirmed"]:.3f}, with {int(reached["environment_steps"])} steps ({effort} in all).')
