@@ -157,7 +157,8 @@ def test_a_failed_step_shows_the_end_of_its_log_and_is_taken_up_again(offline, h
     assert first.returncode != 0
     assert lines[0] == 'hac: making a virtual environment'
     log = REPO / re.search(r'The whole log: (\S+)', lines[-1]).group(1)
-    assert lines[-16:-1] == log.read_text().splitlines()[-15:]
+    end = log.read_text().splitlines()[-15:]
+    assert lines[-1 - len(end):-1] == end
     assert any(line.startswith('ERROR: ') for line in lines)
     second = hac(offline, 'setup')
     assert second.returncode != 0
