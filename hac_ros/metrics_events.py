@@ -15,7 +15,7 @@ CURVES = {
     'High level: planner': {'success': ('planner/success', 'evaluation/success_rate'),
                             'actor loss': ('planner/actor_loss',), 'critic loss': ('planner/critic_loss',),
                             'mean reward': ('planner/mean_reward',),
-                            'diversity of subgoals [m]': ('planner/subgoal_diversity',)},
+                            'diversity of subgoals [m]': ('planner/subgoal_std', 'evaluation/subgoal_diversity')},
     'Low level: controller': {'accuracy': ('controller/accuracy', 'evaluation/probe_accuracy'),
                               'actor loss': ('controller/actor_loss',), 'critic loss': ('controller/critic_loss',),
                               'mean reward': ('controller/mean_reward',)}}
@@ -24,12 +24,12 @@ CURVES = {
 class MetricsEvents:
     """Event files in ``folder``; ``write(row)`` takes the rows that MetricsTable writes.
 
-    ``first_step``: environment steps from which on earlier events no longer count, because the run was resumed.
+    ``kept_steps``: environment steps of the last row that a resumed run keeps: later events no longer count.
     """
 
-    def __init__(self, folder, first_step: int = 0):
+    def __init__(self, folder, kept_steps: int = 0):
         self._writer = EventFileWriter(str(Path(folder)))
-        self._writer.add_event(Event(session_log=SessionLog(status=SessionLog.START), step=first_step))
+        self._writer.add_event(Event(session_log=SessionLog(status=SessionLog.START), step=kept_steps + 1))
         self._writer.add_event(Event(summary=layout()))
 
     def write(self, row: dict[str, float]):

@@ -13,15 +13,15 @@ from hac_ros.atomic_files import WriteFailed
 
 KEYS = ('round', 'environment_steps')
 COLUMNS = (
-    'planner/success', 'planner/mean_reward', 'planner/actor_loss', 'planner/critic_loss',
-    'planner/subgoal_diversity', 'planner/updates',
+    'planner/success', 'planner/mean_reward', 'planner/actor_loss', 'planner/critic_loss', 'planner/q_mean',
+    'planner/subgoal_std', 'planner/updates',
     'controller/accuracy', 'controller/mean_reward', 'controller/actor_loss', 'controller/critic_loss',
-    'controller/updates',
+    'controller/q_mean', 'controller/updates',
     'normalizer/count', 'normalizer/rejected',
-    'evaluation/success_rate', 'evaluation/episodes', 'evaluation/mean_final_distance',
-    'evaluation/mean_episode_reward', 'evaluation/controller_accuracy', 'evaluation/probe_accuracy',
-    'evaluation/subgoal_diversity', 'evaluation/steps',
-    'wall/planner_learner_seconds', 'wall/controller_learner_seconds', 'wall/evaluation_seconds')
+    'evaluation/success_rate', 'evaluation/confirmed', 'evaluation/episodes',
+    'evaluation/mean_final_distance', 'evaluation/mean_episode_reward', 'evaluation/controller_accuracy',
+    'evaluation/probe_accuracy', 'evaluation/subgoal_diversity', 'evaluation/steps',
+    'wall/planner_learning', 'wall/controller_learning', 'wall/evaluation')
 
 
 class MetricsTable:

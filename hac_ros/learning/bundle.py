@@ -59,20 +59,30 @@ def read_bundle(folder, task: str | None = None, control: str | None = None) -> 
     """Read and verify a bundle; ``task`` and ``control``, where given, are what it must be able to act in.
 
     Raises BundleRefused, with one sentence, for a missing, truncated or changed file, another format, spaces or
-    limits other than the task's, another control mode, or statistics that are not those of the weights.
+    limits other than the task's, another control mode, or statistics that are not those of the weights; ValueError
+    for a ``task`` that does not exist.
     """
-    folder = Path(folder)
+    if task is not None:
+        tasks.by_name(task)
+    try:
+        return _read(Path(folder), task, control)
+    except BundleRefused:
+        raise
+    except tensor_file.DamagedFile as error:
+        raise BundleRefused(str(error)) from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BundleRefused(f'{folder} is malformed: {type(error).__name__} {error}') from error
+
+
+def _read(folder: Path, task: str | None, control: str | None) -> Bundle:
     description = _read_description(folder / DESCRIPTION)
     _check_task(folder, description, task or description['task'])
     if control not in (None, description['control']):
         raise BundleRefused(f'{folder} was trained for control mode {description["control"]}, {control} is wanted')
-    try:
-        policy = tensor_file.read(folder / POLICY, KIND)
-    except tensor_file.DamagedFile as error:
-        raise BundleRefused(str(error)) from error
-    if policy.digest != description['policy']['digest']:
+    policy, wanted = tensor_file.read(folder / POLICY, KIND), description['policy']['digest']
+    if policy.digest != wanted:
         raise BundleRefused(f'{folder / POLICY} is not the file that {DESCRIPTION} describes: its digest is '
-                            f'{policy.digest[:12]}, {description["policy"]["digest"][:12]} is wanted')
+                            f'{policy.digest[:12]}, {wanted[:12]} is wanted')
     bundle = _bundle(description, policy.tensors)
     _check_pairing(bundle)
     return bundle

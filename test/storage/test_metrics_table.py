@@ -26,7 +26,7 @@ def required(round_: int) -> set:
 def measured(round_: int) -> list[tuple]:
     """Return what the sources tell of a round."""
     told = {'planner_learner': {'planner/success': round_ / 3, 'planner/actor_loss': math.nan},
-            'controller_learner': {'controller/accuracy': 0.1 * round_, 'wall/controller_learner_seconds': 0.25},
+            'controller_learner': {'controller/accuracy': 0.1 * round_, 'wall/controller_learning': 0.25},
             'normalizer': {'normalizer/count': 800.0 * round_}, 'evaluator': {'evaluation/success_rate': 1e-17}}
     return [(source, round_, list(told[source]), list(told[source].values())) for source in sorted(required(round_))]
 
@@ -187,9 +187,9 @@ def test_tensorboard_shows_the_same_rows_over_environment_steps(tmp_path):
 
 
 def test_tensorboard_forgets_the_rows_that_a_resumed_run_repeats(tmp_path):
-    for first_step, value in ((0, 1.0), (1600, 2.0)):
-        log = MetricsEvents(tmp_path, first_step)
-        for step in range(max(first_step, 800), 2401, 800):
+    for kept_steps, value in ((0, 1.0), (800, 2.0)):
+        log = MetricsEvents(tmp_path, kept_steps)
+        for step in range(kept_steps + 800, 2401, 800):
             log.write({'environment_steps': step, 'planner/success': value})
         log.close()
     scalars = events(tmp_path).Scalars('planner/success')

@@ -1,0 +1,146 @@
+"""How good a policy is: deterministic episodes with frozen statistics, and the low level on its fixed probes."""
+import dataclasses
+import time
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from hac_ros import probes, tasks
+from hac_ros.config import ControllerConfig, PlannerConfig
+from hac_ros.learning.bundle import Bundle, read_bundle
+from hac_ros.learning.controller import Controller
+from hac_ros.learning.level import ControllerLevel
+from hac_ros.learning.planner import Planner
+from hac_ros.records import Episodes, Statistics, Weights
+from hac_ros.rollout import Round, run_round
+from hac_ros.simulation.simulation import Simulation
+from hac_ros.tasks import Task
+
+
+@dataclass(frozen=True)
+class EvaluationReport:
+    """What an evaluation found. Equal for equal seeds, but for seconds and steps_per_s."""
+
+    success_rate: float            # share of episodes with FetchEnv's is_success at their last step
+    episodes: int
+    mean_final_distance: float     # [m] of achieved and desired goal at the last step
+    mean_episode_reward: float     # sum over the steps of an episode
+    controller_accuracy: float     # share of subgoal attempts that were reached; NaN if none ended
+    probe_accuracy: float          # share of the fixed probes reached (hac_ros/probes.py); NaN if not asked for
+    subgoal_diversity: float       # [m] std of the proposed subgoals' positions, mean of x, y, z
+    steps: int                     # control steps of these episodes
+    seconds: float                 # wall clock
+    steps_per_s: float
+
+
+class Evaluator:
+    """Evaluates weights on a simulation of its own, again and again.
+
+    ``arms`` episodes run as one batch. An episode is a function of ``seed``, its round and its arm: pass another
+    ``first_round`` to get fresh ones. ``with_probes`` adds the low level's accuracy on the probes.
+    """
+
+    def __init__(self, task: Task, planner: PlannerConfig, controller: ControllerConfig, arms: int, seed: int,
+                 control: str = 'mocap', threads: int = 1, with_probes: bool = True):
+        self.task = task
+        self.simulation = Simulation(task, arms, seed, threads=threads, purpose='evaluation', control=control)
+        self.planner = Planner(task, planner, arms, seed)
+        self.controller = Controller(task, controller, arms, seed)
+        self.level = ControllerLevel(task, controller)
+        self.probe_arms = probes.simulation(task, control) if with_probes else None
+        self.probe_controller = Controller(task, controller, probes.PROBES, seed)
+
+    def evaluate(self, planner: Weights, controller: Weights, statistics: Statistics, episodes: int,
+                 first_round: int = 0) -> EvaluationReport:
+        """Run ``episodes`` episodes, from the rounds first_round, first_round + 1 ...; the averaged actors act.
+
+        Where ``episodes`` is no multiple of the arms, the last round's surplus is not counted. Raises ValueError
+        for episodes < 1, or weights that do not fit task, settings or statistics.
+        """
+        if episodes < 1:
+            raise ValueError(f'episodes: {episodes} came, at least 1 is wanted')
+        began, arms = time.perf_counter(), self.simulation.arms
+        found = []
+        for number in range(-(-episodes // arms)):
+            round_ = run_round(self.simulation, self.planner, self.controller, first_round + number,
+                               (planner, controller), statistics, explore=False)
+            found.append(_measured(round_, min(arms, episodes - number * arms), self.level))
+        probe_accuracy = float('nan')
+        if self.probe_arms is not None:
+            probe_accuracy = probes.accuracy(self.probe_arms, self.probe_controller, controller, statistics)
+        return _report(found, probe_accuracy, episodes * self.task.steps, time.perf_counter() - began)
+
+    def close(self):
+        """End the threads of the simulation."""
+        self.simulation.close()
+
+
+def evaluate(bundle: Bundle, episodes: int, seed: int, arms: int = 25, threads: int = 1) -> EvaluationReport:
+    """Evaluate a bundle in the simulation of its task and control mode; raises ValueError as Evaluator does."""
+    arms = min(arms, max(episodes, 1))
+    evaluator = Evaluator(tasks.by_name(bundle.task), level_config(PlannerConfig, bundle.settings.get('planner', {})),
+                          level_config(ControllerConfig, bundle.settings.get('controller', {})), arms, seed,
+                          bundle.control, threads)
+    try:
+        return evaluator.evaluate(bundle.planner, bundle.controller, bundle.statistics, episodes)
+    finally:
+        evaluator.close()
+
+
+def evaluate_bundle(path, task: str, episodes: int = 100, seed: int = 0, arms: int = 25) -> dict:
+    """Return the evaluation of the bundle at ``path`` as values fit for JSON (NaN is None).
+
+    Raises BundleRefused if it is damaged or of another task.
+    """
+    bundle = read_bundle(path, tasks.by_name(task).name)
+    report = asdict(evaluate(bundle, episodes, seed, arms))
+    return {'task': task, 'control': bundle.control, 'seed': seed, 'arms': min(arms, episodes), 'bundle': bundle.hash,
+            **fit_for_json(report)}
+
+
+def fit_for_json(values: dict) -> dict:
+    """Return ``values`` with None in place of NaN, which JSON lacks."""
+    return {name: None if value != value else value for name, value in values.items()}
+
+
+def level_config(kind: type, settings: dict):
+    """Return the dataclass ``kind`` from a bundle's settings of a level; raises ValueError for unknown ones."""
+    known = {item.name for item in dataclasses.fields(kind)}
+    if unknown := sorted(settings.keys() - known):
+        raise ValueError(f'{kind.__name__}: {", ".join(unknown)} came, which this hac_ros does not know')
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()})
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """One round's counted episodes."""
+
+    success: np.ndarray     # (N,)
+    distance: np.ndarray    # (N,) [m]
+    reward: np.ndarray      # (N,)
+    subgoals: np.ndarray    # (attempts, 4) [m], each at its first step
+    accuracy: float
+
+
+def _measured(round_: Round, count: int, level: ControllerLevel) -> _Measured:
+    planner = round_.planner
+    distance = np.linalg.norm(planner.achieved_goal[-1] - planner.desired_goal, axis=-1)
+    return _Measured(planner.success[-1, :count], distance[:count], round_.reward[1:, :count].sum(axis=0),
+                     _proposed(planner, count), level.measure(round_.controller)['controller/accuracy'])
+
+
+def _proposed(planner: Episodes, count: int) -> np.ndarray:
+    """Return the subgoals (attempts, 4) of the first ``count`` arms, one for each attempt."""
+    new = np.diff(planner.attempt[:, :count].astype(np.int64), axis=0, prepend=-1) != 0
+    return planner.subgoal[:, :count][new]
+
+
+def _report(found: list[_Measured], probe_accuracy: float, steps: int, seconds: float) -> EvaluationReport:
+    success, distance, reward = (np.concatenate([getattr(m, name) for m in found])
+                                 for name in ('success', 'distance', 'reward'))
+    subgoals = np.concatenate([m.subgoals for m in found])
+    return EvaluationReport(
+        success_rate=float(success.mean()), episodes=len(success), mean_final_distance=float(distance.mean()),
+        mean_episode_reward=float(reward.mean()), controller_accuracy=float(np.mean([m.accuracy for m in found])),
+        probe_accuracy=probe_accuracy, subgoal_diversity=float(subgoals[:, :3].std(axis=0).mean()), steps=steps,
+        seconds=seconds, steps_per_s=steps / seconds)
