@@ -65,7 +65,7 @@ class Training:
         self.planner.begin(round, weights[PLANNER], statistics, True)
         self.controller.begin(round, weights[CONTROLLER], statistics, True)
         both = collect(self.simulation, self.task, self.planner, self.controller, round)
-        self.moments.append(running_statistics.of_samples(both[0].observation[:-1].reshape(-1, self.task.observation.size))[0])
+        self.moments.append(running_statistics.of_samples(both[0].observation.reshape(-1, self.task.observation.size))[0])
         for episodes in both:
             learner = self.learners[episodes.level]
             learner.add(episodes)

@@ -4,6 +4,7 @@ A further task or object is one more entry in ``SCENES``; docs/tasks.md tells ho
 Source of the entries: gymnasium-robotics 1.4.2, ``envs/fetch/{reach,push,pick_and_place,slide}.py``, v4 environments.
 """
 import importlib.util
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ class Scene:
     goal_in_air: bool = False             # whether some goals lie above the table
     goal_offset: tuple[float, float, float] = (0.0, 0.0, 0.0)  # of the cube's centre from the gripper's start
     object_range: float = 0.15            # half the side of the square that the object starts in
+    edit: Callable[[mujoco.MjSpec], None] | None = None  # changes the model before it is compiled: another object
 
 
 def _base(x: float) -> dict[str, tuple[float, ...]]:
@@ -69,7 +71,10 @@ def load(scene: Scene) -> mujoco.MjModel:
     path = assets() / scene.model
     if not path.is_file():
         raise FileNotFoundError(f'no model {path}; gymnasium-robotics 1.4.2 or a file of your own is wanted')
-    model = mujoco.MjModel.from_xml_path(str(path))
+    spec = mujoco.MjSpec.from_file(str(path))
+    if scene.edit is not None:
+        scene.edit(spec)
+    model = spec.compile()
     if model.opt.timestep != constants.TIMESTEP:
         raise ValueError(f'{path}: timestep {model.opt.timestep} s came, {constants.TIMESTEP} s is wanted')
     model.eq_data[model.eq_type == mujoco.mjtEq.mjEQ_WELD, :7] = constants.WELD_POSE

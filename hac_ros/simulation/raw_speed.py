@@ -16,7 +16,7 @@ def draw_commands(simulation: Simulation, steps: int) -> np.ndarray:
     return rng.uniform(-1, 1, size=(steps, simulation.arms, 4))
 
 
-def physics_only(simulation: Simulation, steps: int) -> float:
+def physics_only(simulation: Simulation, steps: int, clock=time.perf_counter) -> float:
     """Return control steps/s (of all arms together) of a bare loop of mj_step, with the simulation's threads.
 
     The commands of ``draw_commands`` move the mocap bodies and fingers; nothing is checked or read out, and locked
@@ -45,21 +45,21 @@ def physics_only(simulation: Simulation, steps: int) -> float:
         else:
             list(simulation.pool.map(work, simulation.chunks))
 
-    return timed(simulation, step, steps)
+    return timed(simulation, step, steps, clock)
 
 
-def batched(simulation: Simulation, steps: int) -> float:
+def batched(simulation: Simulation, steps: int, clock=time.perf_counter) -> float:
     """Return control steps/s (of all arms together) of ``simulation.step`` with the same commands and restarts."""
-    return timed(simulation, simulation.step, steps)
+    return timed(simulation, simulation.step, steps, clock)
 
 
-def timed(simulation: Simulation, step, steps: int) -> float:
-    """Return control steps/s of ``step(command)``; restarts of the episodes are not timed."""
+def timed(simulation: Simulation, step, steps: int, clock) -> float:
+    """Return control steps/s of ``step(command)`` by ``clock`` [s]; restarts of the episodes are not timed."""
     elapsed = 0.0
     for index, command in enumerate(draw_commands(simulation, steps)):
         if index % simulation.task.steps == 0:
             simulation.reset(index // simulation.task.steps)
-        begin = time.perf_counter()
+        begin = clock()
         step(command)
-        elapsed += time.perf_counter() - begin
+        elapsed += clock() - begin
     return steps * simulation.arms / elapsed
