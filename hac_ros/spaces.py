@@ -112,6 +112,11 @@ def fingers(observation: np.ndarray) -> np.ndarray:
     return observation[..., start:start + 2]
 
 
+def finger_velocities(observation: np.ndarray) -> np.ndarray:
+    """Return the finger velocities [m/step] (..., 2), right then left, a view of an observation of either space."""
+    return observation[..., -2:]
+
+
 def achieved_subgoal(observation: np.ndarray) -> np.ndarray:
     """Return gripper position and opening [m], (..., 4), of an observation (..., O): a vector of SUBGOAL."""
     opening = fingers(observation).sum(axis=-1, keepdims=True)

@@ -66,14 +66,17 @@ class Controller:
     def _command(self, state: ArmState, subgoals: Subgoals, action: np.ndarray) -> np.ndarray:
         value = np.empty((self.arms, spaces.COMMAND.size))
         value[:, :3] = action[:, :3] * subgoals.speed[:, None]
-        value[:, 3] = action[:, 3] if action.shape[1] > 3 else servo(state.observation, subgoals.value[:, 3])
+        value[:, 3] = action[:, 3] if action.shape[1] > 3 else servo(
+            state.observation, subgoals.value[:, 3], self.config)
         return np.clip(value, -1.0, 1.0)
 
 
-def servo(observation: np.ndarray, opening: np.ndarray) -> np.ndarray:
+def servo(observation: np.ndarray, opening: np.ndarray, config: ControllerConfig) -> np.ndarray:
     """Return the gripper command (N,) that takes both fingers to half of ``opening`` (N,) [m].
 
-    FetchEnv adds the command [m] to each finger's position and drives its position actuator there, so wanted minus
-    present position closes the loop; an object in between is squeezed in proportion to what is missing.
+    FetchEnv adds the command [m] to each finger's position and drives its position actuator there, so feedback of
+    what is missing and of the speed closes the loop; an object in between is squeezed in proportion to what is missing.
     """
-    return opening / 2 - spaces.fingers(observation).mean(axis=-1)
+    missing = opening / 2 - spaces.fingers(observation).mean(axis=-1)
+    motion = spaces.finger_velocities(observation).mean(axis=-1)
+    return config.servo_gain * missing - config.servo_damping * motion

@@ -39,7 +39,7 @@ class Replay:
 
         Raises ValueError if an included round has not been added: learning without it would be another run.
         """
-        keys = sorted((r, c.worker) for c in statistics.includes for r in range(c.first_round, c.last_round + 1))
+        keys = sorted({(r, c.worker) for c in statistics.includes for r in range(c.first_round, c.last_round + 1)})
         missing = [key for key in keys if key not in self.seen]
         if missing:
             raise ValueError(f'statistics {statistics.version} include round {missing[0][0]} of worker {missing[0][1]}, '

@@ -1,0 +1,147 @@
+"""Claims about relabelling and subgoal testing, on episodes whose every step is known."""
+import dataclasses
+
+import numpy as np
+import pytest
+
+from hac_ros import records, tasks
+from hac_ros.config import ControllerConfig, PlannerConfig
+from hac_ros.learning import hindsight, level
+from hac_ros.learning.subgoal_action import SubgoalAction
+from hac_ros.records import Episodes
+
+ARMS, STEPS, HORIZON = 6, 50, 5
+REACH = tasks.by_name('reach')
+PURE = dict(stay_share=0.0, unsatisfied_share=0.0, testing_penalty=0.0)
+
+
+def rng():
+    return np.random.default_rng(0)
+
+
+def episodes(number: int, **changes) -> Episodes:
+    """Arms that drift along x by 1 cm a step from different starts, with attempts of 5 steps."""
+    observation = np.zeros((STEPS + 1, ARMS, 10))
+    observation[..., 0] = 1.2 + 0.01 * np.arange(STEPS + 1)[:, None] * np.linspace(0.1, 0.6, ARMS)
+    observation[..., 1] = 0.6 + 0.05 * np.arange(ARMS)
+    observation[..., 2] = 0.5
+    subgoal = np.zeros((STEPS, ARMS, 4))
+    subgoal[..., :3] = [1.5, 0.9, 0.7]
+    attempt = np.repeat(np.arange(10, dtype=np.uint32), HORIZON)[:, None].repeat(ARMS, axis=1)
+    values = dict(
+        worker=0, incarnation=0, round=0, level=number, weights=0, statistics=0, observation=observation,
+        achieved_goal=observation[..., :3].copy(), desired_goal=np.tile([1.4, 0.7, 0.6], (ARMS, 1)),
+        success=np.zeros((STEPS + 1, ARMS), dtype=bool), subgoal=subgoal, tolerance=np.tile([0.02, 0.005], (STEPS, ARMS, 1)),
+        speed=np.ones((STEPS, ARMS)), attempt=attempt,
+        steps_left=np.tile(np.arange(5, 0, -1, dtype=np.uint16), 10)[:, None].repeat(ARMS, axis=1),
+        testing=np.zeros((STEPS, ARMS), dtype=bool), action=np.full((STEPS, ARMS, 4), 0.25),
+        exploring=np.ones((STEPS, ARMS), dtype=bool))
+    return Episodes(**(values | changes))
+
+
+def planner_samples(count=2000, changes=None, **settings) -> tuple[hindsight.Sample, SubgoalAction]:
+    config = PlannerConfig(**settings)
+    one = level.PlannerLevel(REACH, config)
+    data = one.rows(episodes(records.PLANNER, **(changes or {})))
+    return one.sample(data, np.arange(ARMS), count, rng()), one.geometry
+
+
+def controller_samples(count=2000, **settings) -> hindsight.Sample:
+    one = level.ControllerLevel(REACH, ControllerConfig(**settings))
+    return one.sample(one.rows(episodes(records.CONTROLLER)), np.arange(ARMS), count, rng())
+
+
+def test_a_future_goal_was_achieved_at_or_after_the_decisions_end():
+    sample, _ = planner_samples(future_share=1.0, **PURE)
+    assert (sample.goal[:, 0] >= sample.following[:, 0] - 1e-9).all()
+    np.testing.assert_array_equal(sample.goal[:, 1], sample.observation[:, 1])   # of the same arm
+
+
+def test_without_hindsight_the_goal_is_the_episodes_own():
+    sample, _ = planner_samples(future_share=0.0, **PURE)
+    np.testing.assert_array_equal(sample.goal, np.tile([1.4, 0.7, 0.6], (2000, 1)))
+
+
+def test_a_hindsight_action_means_what_the_gripper_reached():
+    sample, geometry = planner_samples(sliding_share=1.0, **PURE)
+    np.testing.assert_allclose(geometry.subgoal(sample.observation, sample.action)[:, :3], sample.following[:, :3], atol=1e-12)
+
+
+def test_an_unchanged_action_means_the_subgoal_that_was_commanded():
+    sample, geometry = planner_samples(sliding_share=0.0, hindsight_share=0.0, inside_share=1.0, reach=2.0, **PURE)
+    subgoal = geometry.subgoal(sample.observation, sample.action)[:, :3]
+    np.testing.assert_allclose(subgoal, np.tile([1.5, 0.9, 0.7], (2000, 1)), atol=1e-12)
+
+
+def test_reward_is_zero_exactly_where_the_goal_is_reached_at_the_end():
+    sample, _ = planner_samples(future_share=0.7, **PURE)
+    at = np.linalg.norm(sample.following[:, :3] - sample.goal, axis=1) <= PlannerConfig().goal_tolerance
+    np.testing.assert_array_equal(sample.reward == 0.0, at)
+    assert 0.1 < at.mean() < 0.9
+
+
+def test_decisions_of_any_length_have_the_same_worst_value():
+    sample, _ = planner_samples(future_share=0.0, **PURE)
+    worst = -1.0 / (1.0 - PlannerConfig().gamma)
+    assert len(np.unique(sample.discount)) == HORIZON
+    np.testing.assert_allclose(sample.reward + sample.discount * worst, worst, rtol=1e-12)
+
+
+def test_a_missed_test_is_learnt_as_the_worst_value_and_ends():
+    tested = {'testing': np.ones((STEPS, ARMS), dtype=bool)}
+    settings = PURE | dict(sliding_share=0.0, inside_share=0.0, hindsight_share=0.0, testing_penalty=1.0)
+    sample, _ = planner_samples(changes=tested, **settings)
+    assert (sample.discount == 0.0).all() and np.allclose(sample.reward, -1.0 / (1.0 - PlannerConfig().gamma))
+
+
+def test_a_test_that_hit_is_not_punished():
+    one = episodes(records.PLANNER)
+    subgoal = one.subgoal.copy()
+    subgoal[..., :3] = one.observation[HORIZON::HORIZON, :, :3].repeat(HORIZON, axis=0)
+    changes = {'testing': np.ones((STEPS, ARMS), dtype=bool), 'subgoal': subgoal}
+    settings = PURE | dict(sliding_share=0.0, inside_share=0.0, hindsight_share=0.0, testing_penalty=1.0)
+    sample, _ = planner_samples(changes=changes, **settings)
+    assert (sample.discount > 0.0).all()
+
+
+def test_hindsight_actions_are_never_punished():
+    changes = {'testing': np.ones((STEPS, ARMS), dtype=bool)}
+    sample, _ = planner_samples(changes=changes, sliding_share=1.0, **(PURE | dict(testing_penalty=1.0)))
+    assert (sample.discount > 0.0).all()
+
+
+def test_most_goals_are_not_yet_reached():
+    sample, _ = planner_samples(future_share=0.0, stay_share=0.5, unsatisfied_share=0.7)
+    satisfied = np.linalg.norm(sample.observation[:, :3] - sample.goal, axis=1) <= PlannerConfig().goal_tolerance
+    assert 0.25 < satisfied.mean() <= 0.3
+
+
+def test_controller_goals_of_hindsight_were_reached_within_the_window():
+    sample = controller_samples(future_share=1.0, elsewhere_share=0.0, window=3)
+    ahead = (sample.goal[:, 0] - sample.observation[:, 0]) / np.maximum(sample.following[:, 0] - sample.observation[:, 0], 1e-9)
+    assert ahead.min() > 0.99 and ahead.max() < 3.01
+
+
+def test_controller_reward_is_zero_exactly_within_the_stricter_tolerance():
+    config = ControllerConfig()
+    sample = controller_samples()
+    at = np.linalg.norm(sample.following[:, :3] - sample.goal[:, :3], axis=1) <= config.strictness * 0.02
+    np.testing.assert_array_equal(sample.reward == 0.0, at)
+    assert at.any() and not at.all()
+
+
+def test_samples_come_only_from_the_rows_that_may_be_used():
+    one = level.ControllerLevel(REACH, ControllerConfig())
+    sample = one.sample(one.rows(episodes(records.CONTROLLER)), np.array([2]), 500, rng())
+    np.testing.assert_allclose(sample.observation[:, 1], 0.7)
+
+
+def test_accuracy_counts_ended_attempts_only():
+    one, recorded = level.ControllerLevel(REACH, ControllerConfig()), episodes(records.CONTROLLER)
+    assert one.measure(recorded)['controller/accuracy'] == 0.0
+    subgoal = recorded.subgoal.copy()
+    subgoal[:25, :, :3] = recorded.observation[HORIZON:30:HORIZON, :, :3].repeat(HORIZON, axis=0)
+    half = dataclasses.replace(recorded, subgoal=subgoal)
+    assert one.measure(half)['controller/accuracy'] == pytest.approx(0.5)
+    cut = dataclasses.replace(half, steps_left=half.steps_left + np.uint16(10) * (half.attempt == 9).astype(np.uint16))
+    assert one.measure(cut)['controller/accuracy'] == pytest.approx(5 / 9)

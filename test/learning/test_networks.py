@@ -1,0 +1,90 @@
+"""Claims about the written-out networks: they are compared with PyTorch's own."""
+import numpy as np
+import pytest
+import torch
+
+from hac_ros.config import PlannerConfig
+from hac_ros.learning.networks import Adam, Perceptron
+from hac_ros.learning.td3 import Batch, Td3
+
+
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.mark.parametrize('layer_norm', [False, True])
+def test_gradients_equal_autograd(layer_norm):
+    net = Perceptron((5, 16, 12, 3), 2, layer_norm)
+    flat = net.initial(rng()) * 3
+    inputs, slope = torch.randn(2, 7, 5, generator=torch.manual_seed(0)), torch.randn(2, 7, 3)
+    leaf, free = flat.clone().requires_grad_(), inputs.clone().requires_grad_()
+    hidden = free
+    for i, (weight, bias) in enumerate(net.views(leaf)):
+        hidden = hidden @ weight + bias
+        if i < 2:
+            hidden = torch.relu(torch.nn.functional.layer_norm(hidden, hidden.shape[-1:]) if layer_norm else hidden)
+    (hidden * slope).sum().backward()
+    gradient = torch.zeros_like(flat)
+    output, cache = net.forward(net.views(flat), inputs)
+    net.backward(net.views(flat), cache, slope, net.views(gradient))
+    torch.testing.assert_close(output, hidden.detach())
+    torch.testing.assert_close(gradient, leaf.grad, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(net.backward(net.views(flat), cache, slope), free.grad, rtol=1e-4, atol=1e-5)
+
+
+def test_adam_equals_pytorch():
+    ours, theirs = torch.ones(20), torch.ones(20, requires_grad=True)
+    adam, reference = Adam(ours, 1e-2), torch.optim.Adam([theirs], lr=1e-2)
+    for i in range(20):
+        theirs.grad = torch.sin(torch.arange(20.0) + i)
+        adam.step(theirs.grad)
+        reference.step()
+    torch.testing.assert_close(ours, theirs.detach(), rtol=1e-5, atol=1e-6)
+
+
+def td3(**settings) -> Td3:
+    return Td3(PlannerConfig(hidden=(32, 32), **settings), 4, 2, -10.0, np.ones(2), rng())
+
+
+def batch(reward: float, discount: float = 0.9) -> Batch:
+    generator = torch.manual_seed(1)
+    draw = lambda *shape: torch.randn(*shape, generator=generator)
+    return Batch(draw(64, 4), draw(64, 2).clamp(-1, 1), draw(64, 4), torch.full((64,), reward),
+                 torch.full((64,), discount), draw(64, 2))
+
+
+def test_targets_stay_within_the_bounds():
+    learner = td3()
+    assert learner.target(batch(-100.0)).eq(-10.0).all() and learner.target(batch(100.0)).eq(0.0).all()
+
+
+def test_targets_ignore_what_follows_where_the_discount_is_zero():
+    assert td3().target(batch(-3.0, 0.0)).eq(-3.0).all()
+
+
+def test_target_networks_follow_slowly():
+    learner = td3(tau=0.01)
+    before, start = learner.critic.clone(), learner.critic_target.clone()
+    learner.update(batch(-1.0))
+    torch.testing.assert_close(learner.critic_target, start.lerp(learner.critic, 0.01))
+    assert not torch.equal(before, learner.critic)
+
+
+def test_critics_learn_a_known_value_and_the_actor_climbs_it():
+    learner, value, losses = td3(), batch(0.0, 0.0), []
+    generator = torch.manual_seed(2)
+    for _ in range(800):
+        value.action = torch.rand(64, 2, generator=generator) * 2 - 1
+        value.reward = -(value.action - 0.5).square().sum(dim=1)
+        losses.append(learner.update(value)[0])
+    assert losses[-1] < 0.05 * losses[0]
+    assert (learner.act(value.inputs) - 0.5).abs().mean() < 0.25   # 0.64 before
+
+
+def test_the_action_gain_is_part_of_the_actors_gradient():
+    plain, scaled = td3(), td3()
+    scaled.gain = torch.full((2,), 4.0)
+    layers = scaled.critic_net.views(scaled.critic)
+    layers[0][0][:, 4:] /= 4.0     # the same function of the action
+    plain._update_actor(batch(0.0)), scaled._update_actor(batch(0.0))
+    torch.testing.assert_close(plain.actor_gradient, scaled.actor_gradient, rtol=1e-4, atol=1e-8)
