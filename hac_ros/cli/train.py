@@ -50,8 +50,9 @@ def outcome(folder: RunFolder, task: str, status: int) -> list[str]:
     """Return what to tell the user after a run: its result, where its folder is, and what to type next."""
     result = read_result(folder)
     if result is None or status != 0:
-        return [f'The run ended before its result (exit status {status}). Logs: {folder.log}',
-                f'To go on: ./hac train task:={task} run:={folder.run} resume:=true']
+        lines = [f'The run ended before its result (exit status {status}). Logs: {folder.log}']
+        can_go_on = (folder.checkpoint / 'manifest.json').exists()
+        return lines + [f'To go on: ./hac train task:={task} run:={folder.run} resume:=true'] * can_go_on
     return [sentence(result), f'Run folder: {folder.path}',
             f'Next: ./hac evaluate bundle:={folder.bundle} task:={task}']
 

@@ -229,7 +229,7 @@ class _Reader:
         """Split a command line; what a substitution gives is never split."""
         words, fresh = [], True
         for part in substitutions.parse(text):
-            pieces = _pieces(part) if isinstance(part, str) else [substitutions._value(part, self.context)]
+            pieces = _pieces(part) if isinstance(part, str) else [substitutions.perform((part,), self.context)]
             for piece in pieces:
                 if piece is None:
                     fresh = True

@@ -46,10 +46,11 @@ class NodeProcess:
 
     def command(self, folder: Path) -> list[str]:
         """Return the command line. Parameters that are no file yet are written to ``folder``, which must exist."""
-        files = [str(self._parameter_file(folder, number)) for number in range(len(self.parameters))]
-        return [*program(self.package, self.executable), *self._arguments(files)]
+        return [*program(self.package, self.executable), *self.words(folder)]
 
-    def _arguments(self, files: list[str]) -> list[str]:
+    def words(self, folder: Path) -> list[str]:
+        """Return the command line without the program; writes as ``command`` does."""
+        files = [str(self._parameter_file(folder, number)) for number in range(len(self.parameters))]
         extra = [] if self.ros_arguments is None else ['--ros-args', *self.ros_arguments]
         named = [] if self.name is None else ['-r', f'__node:={self.name}']
         spaced = [] if self.namespace is None else ['-r', f'__ns:={self.namespace}']

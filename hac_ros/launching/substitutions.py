@@ -35,7 +35,7 @@ class Call:
 
 def substitute(text: str, context: Context) -> str:
     """Return ``text`` with its substitutions performed. Raises SubstitutionError."""
-    return _perform(parse(text), context)
+    return perform(parse(text), context)
 
 
 def parse(text: str) -> tuple:
@@ -79,7 +79,8 @@ def _argument(text: str, position: int):
     return tuple(parts), position
 
 
-def _perform(parts: tuple, context: Context) -> str:
+def perform(parts: tuple, context: Context) -> str:
+    """Return what ``parse`` found, performed. Raises SubstitutionError."""
     return ''.join(part if isinstance(part, str) else _value(part, context) for part in parts)
 
 
@@ -89,7 +90,7 @@ def _value(call: Call, context: Context) -> str:
     meaning, least, most = _MEANINGS[call.name]
     if not least <= len(call.arguments) <= most:
         raise SubstitutionError(f'$({call.name} ...) takes {least} to {most} arguments, got {len(call.arguments)}')
-    return meaning(context, *(_perform(argument, context) for argument in call.arguments))
+    return meaning(context, *(perform(argument, context) for argument in call.arguments))
 
 
 def _variable(context: Context, name: str, default: str | None = None) -> str:

@@ -1,0 +1,56 @@
+"""Cleaning of shared memory: dead processes' files go, living ones' stay."""
+import subprocess
+import sys
+
+from hac_ros.launching import shared_memory
+
+# Holds the lock of each file as Fast DDS does, tells so, and goes on until it is killed.
+HOLDER = '''
+import fcntl, signal, sys
+files = [open(path, 'ab') for path in sys.argv[2:]]
+for file in files:
+    fcntl.flock(file, fcntl.LOCK_EX if sys.argv[1] == 'el' else fcntl.LOCK_SH)
+print('held', flush=True)
+while True: signal.pause()
+'''
+SEGMENT, PORT = 'fastrtps_0123456789abcdef', 'fastrtps_port7411'
+
+
+def make(folder, *names):
+    """Make files and return their names, sorted."""
+    for name in names:
+        (folder / name).write_bytes(b'x')
+    return sorted(names)
+
+
+def names(folder):
+    """Return the names of the files in a folder, sorted."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_files_of_dead_processes_are_removed_and_told(tmp_path):
+    made = make(tmp_path, SEGMENT, f'{SEGMENT}_el', PORT, f'{PORT}_el', f'{PORT}_sl', f'sem.{PORT}_mutex')
+    assert shared_memory.clean(tmp_path) == made
+    assert names(tmp_path) == []
+
+
+def test_files_of_a_living_process_stay_until_it_is_killed(tmp_path):
+    made = make(tmp_path, SEGMENT, f'{SEGMENT}_el', PORT, f'{PORT}_el', f'{PORT}_sl', f'sem.{PORT}_mutex')
+    for kind, locks in (('el', [f'{SEGMENT}_el', f'{PORT}_el']), ('sl', [f'{SEGMENT}_el', f'{PORT}_sl'])):
+        command = [sys.executable, '-c', HOLDER, kind, *(str(tmp_path / name) for name in locks)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
+            assert holder.stdout.readline() == b'held\n'
+            assert shared_memory.clean(tmp_path) == []
+            assert names(tmp_path) == made
+            holder.kill()
+    assert shared_memory.clean(tmp_path) == made
+
+
+def test_files_of_others_and_files_without_lock_are_not_touched(tmp_path):
+    made = make(tmp_path, 'sem.other', 'fastrtps_notes.txt', SEGMENT, PORT, 'fastrtps_short_el', 'psm_1234')
+    assert shared_memory.clean(tmp_path) == []
+    assert names(tmp_path) == made
+
+
+def test_a_folder_that_is_not_there_is_empty(tmp_path):
+    assert shared_memory.clean(tmp_path / 'no') == []
