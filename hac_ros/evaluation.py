@@ -1,6 +1,7 @@
 """How good a policy is: deterministic episodes with frozen statistics, and the low level on its fixed probes."""
 import dataclasses
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -51,17 +52,20 @@ class Evaluator:
         self.probe_controller = Controller(task, controller, probes.PROBES, seed)
 
     def evaluate(self, planner: Weights, controller: Weights, statistics: Statistics, episodes: int,
-                 first_round: int = 0) -> EvaluationReport:
+                 first_round: int = 0, aborted: Callable[[], bool] = lambda: False) -> EvaluationReport | None:
         """Run ``episodes`` episodes, from the rounds first_round, first_round + 1 ...; the averaged actors act.
 
-        Where ``episodes`` is no multiple of the arms, the last round's surplus is not counted. Raises ValueError
-        for episodes < 1, or weights that do not fit task, settings or statistics.
+        ``aborted`` is asked before each round: if it says so the evaluation ends and None is returned. Where
+        ``episodes`` is no multiple of the arms, the last round's surplus is not counted. Raises ValueError for
+        episodes < 1, or weights that do not fit task, settings or statistics.
         """
         if episodes < 1:
             raise ValueError(f'episodes: {episodes} came, at least 1 is wanted')
         began, arms = time.perf_counter(), self.simulation.arms
         found = []
         for number in range(-(-episodes // arms)):
+            if aborted():
+                return None
             round_ = run_round(self.simulation, self.planner, self.controller, first_round + number,
                                (planner, controller), statistics, explore=False)
             found.append(_measured(round_, min(arms, episodes - number * arms), self.level))

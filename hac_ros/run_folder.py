@@ -61,26 +61,28 @@ class RunFolder:
         self.log = self.path / 'log'
 
     @contextlib.contextmanager
-    def claim(self):
-        """Own the run while the block lasts; raises RunInUse, naming the owner, if another process does.
+    def claim(self, role: str = 'run'):
+        """Own ``role`` in the run while the block lasts; raises RunInUse, naming the owner, if another process does.
 
-        The lock goes with the process, however it ends. Not shared with child programs.
+        'run' is the run itself; each node claims its own name, so that none is there twice. The lock goes with the
+        process, however it ends. Not shared with child programs.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        with open(self.path / '.lock', 'a+', encoding='ascii') as lock:
-            self._lock(lock)
+        with open(self.path / f'.lock-{role}', 'a+', encoding='ascii') as lock:
+            self._lock(lock, role)
             lock.truncate(0)
             lock.write(str(os.getpid()))
             lock.flush()
             yield self
             lock.truncate(0)
 
-    def _lock(self, lock):
+    def _lock(self, lock, role: str):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             lock.seek(0)
-            raise RunInUse(f'run {self.run} in {self.root} is in use by process {lock.read() or "unknown"}: '
+            what = 'is' if role == 'run' else f'has a {role}, which is'
+            raise RunInUse(f'run {self.run} in {self.root} {what} in use by process {lock.read() or "unknown"}: '
                            'wait for it, end it, or choose another name with run:=<name>') from error
 
     def begin(self, settings: dict[str, dict], command: list[str], resume: bool = False) -> dict:
@@ -100,6 +102,7 @@ class RunFolder:
             folder.mkdir(parents=True, exist_ok=True)
         for folder in (self.path, self.checkpoint):
             atomic_files.remove_leftovers(folder)
+        atomic_files.recover_folder(self.bundle)
         atomic_files.write_json(self.config, config)
         return config
 

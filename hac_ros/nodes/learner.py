@@ -10,6 +10,7 @@ from hac_ros.learning import checkpoint
 from hac_ros.learning.learner import Learner
 from hac_ros.nodes import process
 from hac_ros.nodes.health import Health
+from hac_ros.nodes.ownership import Ownership
 from hac_ros.parameters import declare
 
 from rclpy.node import Node
@@ -42,6 +43,7 @@ class LearnerNode(Node):
         super().__init__('learner', **node_options)
         self.config = declare(self, RunConfig)
         self.options = declare(self, LearnerOptions)
+        self.ownership = Ownership(self, self.config)
         torch.set_num_threads(self.options.threads)
         self.number = records.LEVELS.index(self.options.level)
         self.task = tasks.by_name(self.config.task)
@@ -162,6 +164,10 @@ class LearnerNode(Node):
             self.last = records.Weights(self.number, version, version, part.info['updates'][str(version)], tensors)
             self.weights.publish(messages.from_weights(self.last, self.config.run, self.get_clock().now().to_msg()))
         self.version = part.version + 1
+
+    def close(self) -> None:
+        """Give the node's name back."""
+        self.ownership.release()
 
 
 def main(argv=None):

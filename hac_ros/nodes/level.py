@@ -4,6 +4,7 @@ import time
 from hac_ros import messages, tasks, topics
 from hac_ros.config import RunConfig
 from hac_ros.nodes.health import Health
+from hac_ros.nodes.ownership import Ownership
 from hac_ros.parameters import declare
 from hac_ros.protocol import Follower, Turn, Versions
 from hac_ros.records import LEVELS, ArmState
@@ -24,6 +25,7 @@ class LevelNode(Node):
         super().__init__(name, **node_options)
         self.config = declare(self, RunConfig)
         self.level_config = declare(self, config_type, LEVELS[self.number])
+        self.ownership = Ownership(self, self.config)
         self.task = tasks.by_name(self.config.task)
         self.incarnation = time.time_ns()
         self.follower = Follower(self.config.run, self.config.worker)
@@ -125,6 +127,10 @@ class LevelNode(Node):
     def act(self, state: ArmState):
         """Return the message that answers ``state``."""
         raise TypeError(f'{type(self).__name__} must define act')
+
+    def close(self) -> None:
+        """Give the node's name back."""
+        self.ownership.release()
 
 
 def header(state: ArmState):

@@ -5,6 +5,7 @@ from hac_ros import messages, tasks, topics
 from hac_ros.config import BridgeConfig, RunConfig
 from hac_ros.nodes import process
 from hac_ros.nodes.health import Health
+from hac_ros.nodes.ownership import Ownership
 from hac_ros.parameters import declare
 from hac_ros.protocol import Commit
 from hac_ros.records import ArmState, StepId
@@ -25,6 +26,7 @@ class MujocoBridge(Node):
         super().__init__('mujoco_bridge', **node_options)
         self.config = config = declare(self, RunConfig)
         self.bridge = declare(self, BridgeConfig, 'bridge')
+        self.ownership = None if self.bridge.standalone else Ownership(self, config)
         self.task = tasks.by_name(config.task)
         self.simulation = Simulation(self.task, config.arms, config.seed, config.worker, self.bridge.threads)
         self.commit = Commit(config.worker, () if self.bridge.standalone else topics.CONSUMERS)
@@ -168,6 +170,12 @@ class MujocoBridge(Node):
         self.states.publish(messages.from_arm_state(self.state()))
         if self.clock is not None:
             self.clock.publish(Clock(clock=messages.to_time(self.simulated)))
+
+    def close(self) -> None:
+        """End the simulation's threads."""
+        self.simulation.close()
+        if self.ownership is not None:
+            self.ownership.release()
 
 
 def main(argv=None):

@@ -10,6 +10,7 @@ from hac_ros.learning import checkpoint, running_statistics
 from hac_ros.learning.ledger import Ledger
 from hac_ros.nodes import process
 from hac_ros.nodes.health import Health
+from hac_ros.nodes.ownership import Ownership
 from hac_ros.parameters import declare
 
 from rclpy.node import Node
@@ -22,6 +23,7 @@ class Normalizer(Node):
         super().__init__('normalizer', **node_options)
         self.config = declare(self, RunConfig)
         self.settings = declare(self, NormalizerConfig, 'normalizer')
+        self.ownership = Ownership(self, self.config)
         self.space = tasks.by_name(self.config.task).observation
         live = self.settings.mode == 'live'
         self.ledger = Ledger(self.space, self.config.workers, self._initial(), live)
@@ -107,6 +109,10 @@ class Normalizer(Node):
             not self.ledger.live, last['rejected'])
         self.publish(self.last)
         self.version = part.version
+
+    def close(self) -> None:
+        """Give the node's name back."""
+        self.ownership.release()
 
 
 def _key(key: records.ContributionId) -> list[int]:

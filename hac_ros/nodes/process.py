@@ -1,47 +1,60 @@
 """The life of a node's process: start, spin, stop, with one clear line for a setting that does not fit."""
 import signal
 import sys
+import threading
 
 import rclpy
 from rclpy._rclpy_pybind11 import RCLError
 from rclpy.executors import ExternalShutdownException
 from rclpy.experimental.events_executor import EventsExecutor
+from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
-SPIN_SLICE = 0.5   # [s] the events executor of Jazzy's wheels hangs when it spins without a timeout
+SPIN_SLICE = 0.2   # [s] the events executor of Jazzy hangs without a timeout, and a signal is noticed after one
+REFUSED = 2        # exit status after a setting or a run that was refused
+
+_told_to_stop = threading.Event()
+
+
+def stopping() -> bool:
+    """Return whether the process has been told to stop: long callbacks ask now and then."""
+    return _told_to_stop.is_set()
 
 
 def run(make_node, argv=None) -> int:
     """Run the node that ``make_node()`` returns until it is told to stop; return the exit status.
 
-    A node that ends by itself has a Future ``stopped`` and sets the exit status as its result. 0 after SIGINT, SIGTERM or a shutdown of the context; 2 if a setting or the run was refused (ValueError,
-    RuntimeError while the node was made), which is printed as one line.
+    A node that ends by itself has a Future ``stopped`` and sets the exit status as its result. 0 after SIGINT,
+    SIGTERM or a shutdown of the context, which let the running callback finish; 2 if a setting or the run was
+    refused (ValueError or RuntimeError while the node was made), which is printed as one line.
     """
-    rclpy.init(args=sys.argv if argv is None else argv)
-    # A second signal during the clean-up would kill the process: the first one has been heard.
-    node, executor, status = None, EventsExecutor(), 0
+    # rclpy's own handlers would end the context, and Python's would raise, in the middle of a callback.
+    rclpy.init(args=sys.argv if argv is None else argv, signal_handler_options=SignalHandlerOptions.NO)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: _told_to_stop.set())
+    executor = EventsExecutor()
+    node = None
     try:
         node = make_node()
         executor.add_node(node)
-        stop = getattr(node, 'stopped', None) or Future()
-        while rclpy.ok() and not stop.done():
-            executor.spin_until_future_complete(stop, timeout_sec=SPIN_SLICE)
-        status = stop.result() if stop.done() else 0
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except RCLError:
-        if rclpy.ok():   # else a callback was interrupted by the shutdown of the context: that is the end
-            raise
+        return _spin(node, executor)
     except (ValueError, RuntimeError) as error:
-        if node is not None:
+        if node is not None or isinstance(error, RCLError):
             raise
-        print(f'error: {error}', file=sys.stderr)
-        status = 2
+        print(f'error: {error}', file=sys.stderr, flush=True)
+        return REFUSED
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
         _close(node, executor)
-    return status
+
+
+def _spin(node, executor) -> int:
+    stopped = getattr(node, 'stopped', None) or Future()
+    try:
+        while rclpy.ok() and not stopping() and not stopped.done():
+            executor.spin_until_future_complete(stopped, timeout_sec=SPIN_SLICE)
+    except ExternalShutdownException:
+        pass
+    return stopped.result() if stopped.done() else 0
 
 
 def _close(node, executor) -> None:
@@ -50,6 +63,5 @@ def _close(node, executor) -> None:
             getattr(node, 'close', lambda: None)()
             node.destroy_node()
         executor.shutdown()
+    finally:
         rclpy.try_shutdown()
-    except RCLError:
-        pass   # the context was shut down by a signal meanwhile: nothing is left to destroy

@@ -45,7 +45,7 @@ class Recorder(Node):
         run = self.config
         steps = tasks.by_name(run.task).steps
         self.steps_per_round = run.arms * run.workers * steps
-        rounds = training_rounds(self.evaluation.max_steps, run.arms, steps, run.workers)
+        rounds = training_rounds(self.evaluation.last_step, run.arms, steps, run.workers)
         self.schedule = Schedule(self.evaluation.every, self.evaluation.lag, rounds - 1)
         self.end, self.judged, self.reached = rounds, -1, None
 

@@ -1,0 +1,128 @@
+"""Evaluates the weights of every few rounds on a simulation of its own."""
+import dataclasses
+import time
+
+from hac_ros import evaluation, messages, records, tasks, topics
+from hac_ros.config import ControllerConfig, EvaluationConfig, PlannerConfig, RunConfig
+from hac_ros.learning.bundle import Bundle, read_bundle, write_bundle
+from hac_ros.nodes import process
+from hac_ros.nodes.health import Health
+from hac_ros.nodes.ownership import Ownership
+from hac_ros.parameters import declare
+from hac_ros.protocol import Schedule, Versions, training_rounds
+from hac_ros.run_folder import RunFolder
+
+from rclpy.node import Node
+
+ARMS = 25                    # episodes stepped as one batch
+CONFIRMATION = 1_000_000     # first round of the fresh episodes that confirm a bar: no evaluation comes so far
+
+
+class EvaluatorNode(Node):
+    """<level>/weights, statistics -> metrics of evaluation rounds, the best bundle so far.
+
+    Deterministic episodes with frozen statistics; it contributes nothing to them. A success rate at or above the
+    bar is confirmed at once by fresh episodes of the same weights.
+    """
+
+    def __init__(self, **node_options):
+        super().__init__('evaluator', **node_options)
+        self.config, self.settings = declare(self, RunConfig), declare(self, EvaluationConfig, 'evaluation')
+        self.ownership = Ownership(self, self.config)
+        self.levels = {'planner': declare(self, PlannerConfig, 'planner'),
+                       'controller': declare(self, ControllerConfig, 'controller')}
+        self.task = tasks.by_name(self.config.task)
+        rounds = training_rounds(self.settings.last_step, self.config.arms, self.task.steps, self.config.workers)
+        self.schedule = Schedule(self.settings.every, self.settings.lag, rounds - 1)
+        self.versions = Versions([records.PLANNER, records.CONTROLLER])
+        self.evaluator = evaluation.Evaluator(self.task, self.levels['planner'], self.levels['controller'],
+                                              min(ARMS, self.settings.episodes), self.config.seed, self.config.control)
+        self.bundle = RunFolder(self.config.folder, self.config.run).bundle
+        self.best = self._best_so_far()
+        self.judged = -1
+        self._open_topics()
+
+    def _open_topics(self):
+        run = self.config.run
+        self.health = Health(self, run)
+        self.metrics = topics.publisher(self, topics.METRICS, run)
+        topics.subscribe(self, topics.PLANNER_WEIGHTS, self.on_weights, run)
+        topics.subscribe(self, topics.CONTROLLER_WEIGHTS, self.on_weights, run)
+        topics.subscribe(self, topics.STATISTICS, self.on_statistics, run)
+
+    def _best_so_far(self) -> tuple[float, float]:
+        """Return the rank of the bundle that a resumed run has already."""
+        if not self.config.resume or not self.bundle.exists():
+            return (-1.0, 0.0)
+        report = read_bundle(self.bundle, self.task.name, self.config.control).report
+        return _rank(report['success_rate'], report['mean_final_distance'])
+
+    def on_weights(self, msg):
+        """Keep weights, and evaluate a version that has become complete."""
+        if msg.run != self.config.run or not self.schedule.evaluates(msg.version):
+            return
+        try:
+            self.versions.add_weights(messages.to_weights(msg))
+        except ValueError as error:
+            self.health.refuse('weights refused', error)
+            return
+        self.evaluate(msg.version)
+
+    def on_statistics(self, msg):
+        """Keep statistics, and evaluate a version that has become complete."""
+        if msg.run != self.config.run or not self.schedule.evaluates(msg.version):
+            return
+        try:
+            self.versions.add_statistics(messages.to_statistics(msg, self.task.observation))
+        except ValueError as error:
+            self.health.refuse('statistics refused', error)
+            return
+        self.evaluate(msg.version)
+
+    def evaluate(self, version: int) -> None:
+        """Evaluate ``version`` if it is complete and has not been evaluated, and publish what was found."""
+        pair = self.versions.pair(version)
+        if pair is None or version <= self.judged:
+            return
+        self.judged, began = version, time.monotonic()
+        report = fresh = self.evaluator.evaluate(*pair, self.settings.episodes, aborted=process.stopping)
+        if report is not None and report.success_rate >= self.settings.bar:
+            fresh = self.evaluator.evaluate(*pair, self.settings.confirm, CONFIRMATION, process.stopping)
+        if fresh is None:
+            return    # the process is ending
+        confirmed = fresh.success_rate if fresh is not report else float('nan')
+        self.keep(pair, report, confirmed)
+        names = ('success_rate', 'episodes', 'mean_final_distance', 'mean_episode_reward', 'controller_accuracy',
+                 'probe_accuracy', 'subgoal_diversity', 'steps')
+        values = {f'evaluation/{name}': getattr(report, name) for name in names}
+        values |= {'evaluation/confirmed': confirmed, 'wall/evaluation': time.monotonic() - began}
+        stamp = self.get_clock().now().to_msg()
+        self.metrics.publish(messages.from_metrics('evaluator', 0, version, values, self.config.run, stamp))
+
+    def keep(self, pair, report: evaluation.EvaluationReport, confirmed: float) -> None:
+        """Write the bundle if it is the best so far; where two are equal the confirmed or closer one is."""
+        rank = _rank(report.success_rate if confirmed != confirmed else max(confirmed, report.success_rate),
+                     report.mean_final_distance)
+        if rank < self.best:
+            return
+        self.best = rank
+        planner, controller, statistics = pair
+        content = evaluation.fit_for_json({**dataclasses.asdict(report), 'confirmed': confirmed, 'round': planner.version,
+                                           'seed': self.config.seed})
+        settings = {name: dataclasses.asdict(level) for name, level in self.levels.items()}
+        write_bundle(self.bundle, Bundle(self.config.task, self.config.control, planner, controller, statistics,
+                                         settings, content))
+
+    def close(self) -> None:
+        """End the simulation's threads."""
+        self.evaluator.close()
+        self.ownership.release()
+
+
+def _rank(success_rate: float, distance: float) -> tuple[float, float]:
+    return (success_rate, -distance)
+
+
+def main(argv=None):
+    """Run the node."""
+    return process.run(EvaluatorNode, argv)

@@ -1,0 +1,142 @@
+"""Who contributed what to the running statistics."""
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hac_ros import spaces
+from hac_ros.learning import running_statistics
+from hac_ros.learning.contributor import Contributor
+from hac_ros.learning.ledger import Ledger
+
+SPACE = spaces.SUBGOAL
+ROWS = 7
+
+
+def observations(worker, round_):
+    return np.random.default_rng([worker, round_]).normal(5.0, 2.0, (ROWS, SPACE.size))
+
+
+def history(worker, cuts, rounds):
+    """Return every contribution of a worker whose planner was started anew at the rounds in ``cuts``."""
+    sent, contributor = [], None
+    for round_ in range(rounds):
+        if contributor is None or round_ in cuts:
+            contributor = Contributor(worker, 1000 + round_, SPACE)
+        contributor.finish(round_, observations(worker, round_))
+        sent.append(contributor.next(newest_statistics=round_ + 1, held=round_))
+    return sent
+
+
+def test_statistics_of_a_version_cover_the_rounds_up_to_two_before_it():
+    ledger = Ledger(SPACE, workers=1)
+    assert ledger.ready(0) and ledger.ready(1) and not ledger.ready(2)
+    assert ledger.statistics(1).moments.count == 0
+    ledger.add(history(0, (), 1)[0])
+    assert ledger.ready(2) and not ledger.ready(3)
+    assert ledger.statistics(2).moments.count == ROWS
+    with pytest.raises(ValueError, match='statistics 1 cover 0 rounds'):
+        ledger.statistics(1)
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_order_losses_and_duplicates_do_not_change_a_bit(data):
+    sent = history(0, (2, 3), 5) + history(1, (1,), 5)
+    last = {(c.id.worker, c.id.incarnation): c for c in sent}
+    kept = [c for c in sent if last[c.id.worker, c.id.incarnation] is c or data.draw(st.booleans())]
+    arrivals = data.draw(st.permutations(kept + kept[:3]))
+    ledger, reference = Ledger(SPACE, workers=2), Ledger(SPACE, workers=2)
+    for contribution in arrivals:
+        ledger.add(contribution)
+    for contribution in sent:
+        reference.add(contribution)
+    got, wanted = ledger.statistics(6), reference.statistics(6)
+    assert got.includes == wanted.includes and got.moments.count == wanted.moments.count == 10 * ROWS
+    assert np.array_equal(got.moments.mean, wanted.moments.mean) and np.array_equal(got.moments.m2, wanted.moments.m2)
+
+
+@settings(deadline=None)
+@given(st.sets(st.integers(1, 7)), st.sets(st.integers(1, 7)))
+def test_any_partition_over_workers_and_incarnations_is_near_exact_arithmetic(first, second):
+    ledger = Ledger(SPACE, workers=2)
+    for contribution in history(0, first, 8) + history(1, second, 8):
+        ledger.add(contribution)
+    moments = ledger.statistics(9).moments
+    column = [Fraction(float(x)) for w in (0, 1) for r in range(8) for x in observations(w, r)[:, 0]]
+    mean = sum(column) / len(column)
+    assert moments.count == len(column)
+    assert abs(Fraction(float(moments.mean[0])) - mean) < Fraction(1, 10**12)
+    assert abs(moments.m2[0] - float(sum((x - mean)**2 for x in column))) < 1e-10
+
+
+def test_a_round_that_is_run_again_counts_once():
+    contributor = Contributor(0, 1, SPACE)
+    contributor.finish(0, observations(0, 0))
+    first = contributor.next(1, 0)
+    contributor.finish(0, observations(0, 0))            # begun anew by the bridge after a crash elsewhere
+    assert contributor.next(1, 0) is None
+    contributor.finish(1, observations(0, 1))
+    second = contributor.next(2, 1)
+    assert (first.moments.count, second.moments.count) == (ROWS, 2 * ROWS)
+
+
+def test_a_new_incarnation_leaves_out_what_the_normalizer_holds():
+    contributor = Contributor(0, 2, SPACE)
+    contributor.finish(3, observations(0, 3))
+    assert contributor.next(10, held=None) is None       # the normalizer has not been heard: wait
+    assert contributor.next(10, held=4) is None          # an earlier incarnation contributed round 3
+    contributor.finish(4, observations(0, 4))
+    assert contributor.next(10, held=4).id.first_round == 4
+
+
+def test_a_contribution_waits_for_the_statistics_before_it():
+    contributor = Contributor(0, 2, SPACE)
+    contributor.finish(3, observations(0, 3))
+    assert contributor.next(newest_statistics=3, held=3) is None
+    assert contributor.next(newest_statistics=4, held=3) is not None
+
+
+def test_overlapping_incarnations_are_refused():
+    ledger = Ledger(SPACE, workers=1)
+    for contribution in history(0, (), 3):
+        ledger.add(contribution)
+    stray = Contributor(0, 9, SPACE)
+    stray.finish(1, observations(0, 1))
+    with pytest.raises(ValueError, match='overlaps rounds 0 to 2'):
+        ledger.add(stray.next(10, 1))
+    assert ledger.statistics(4).moments.count == 3 * ROWS
+
+
+def test_a_worker_that_the_run_does_not_have_is_refused():
+    with pytest.raises(ValueError, match='worker 1 came, workers 0 to 0'):
+        Ledger(SPACE, workers=1).add(history(1, (), 1)[0])
+
+
+def test_given_statistics_are_merged_and_not_swept_away():
+    initial = running_statistics.of_samples(observations(7, 7))[0]
+    ledger = Ledger(SPACE, workers=1, initial=initial)
+    assert ledger.statistics(0).moments.count == ROWS
+    ledger.add(history(0, (), 1)[0])
+    both = running_statistics.of_samples(np.concatenate([observations(7, 7), observations(0, 0)]))[0]
+    assert np.allclose(ledger.statistics(2).moments.mean, both.mean, rtol=0, atol=1e-12)
+    assert ledger.statistics(2).moments.count == 2 * ROWS
+
+
+def test_frozen_statistics_stay_but_name_what_was_committed():
+    initial = running_statistics.of_samples(observations(7, 7))[0]
+    ledger = Ledger(SPACE, workers=1, initial=initial, live=False)
+    ledger.add(history(0, (), 1)[0])
+    statistics = ledger.statistics(2)
+    assert statistics.frozen and statistics.moments.count == ROWS and statistics.last_round(0) == 0
+
+
+def test_samples_that_are_not_finite_are_left_out_and_counted():
+    contributor, rows = Contributor(0, 1, SPACE), observations(0, 0)
+    rows[2, 1] = np.inf
+    contributor.finish(0, rows)
+    contribution = contributor.next(1, 0)
+    assert (contribution.moments.count, contribution.rejected) == (ROWS - 1, 1)
+    assert np.isfinite(contribution.moments.mean).all()

@@ -1,0 +1,102 @@
+"""The round protocol."""
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hac_ros.protocol import Commit, Follower, Schedule, Turn, Versions, training_rounds
+from hac_ros.records import Moments, Statistics, StepId, Weights
+
+FIRST = StepId('run', 0, 4, 0, 0)
+
+
+def at(step, **other):
+    return dataclasses.replace(FIRST, step=step, **other)
+
+
+def test_a_round_is_followed_from_its_first_step():
+    follower = Follower('run', 0)
+    assert follower.turn(FIRST) is Turn.BEGIN
+    follower.answered(FIRST)
+    assert follower.turn(FIRST) is Turn.REPEAT
+    assert follower.turn(at(1)) is Turn.CONTINUE
+
+
+@pytest.mark.parametrize('step', [at(1), at(3), at(1, take=1), at(1, round=5)], ids=str)
+def test_a_missing_step_asks_for_the_round_to_be_begun_anew(step):
+    follower = Follower('run', 0)
+    if step != at(1):
+        follower.answered(FIRST)
+    assert follower.turn(step) is Turn.RESTART
+
+
+@pytest.mark.parametrize('step', [at(0, run='other'), at(0, worker=1)], ids=str)
+def test_another_runs_or_workers_states_are_foreign(step):
+    assert Follower('run', 0).turn(step) is Turn.FOREIGN
+
+
+def weights(level, version, statistics=None):
+    return Weights(level, version, version if statistics is None else statistics, 0, {})
+
+
+def statistics(version):
+    return Statistics(version, 'fetch_gripper', Moments(0, np.zeros(10), np.zeros(10)))
+
+
+def test_a_pair_is_complete_only_with_weights_trained_with_those_statistics():
+    versions = Versions([1, 0])
+    versions.add_weights(weights(0, 3))
+    versions.add_statistics(statistics(3))
+    assert versions.pair(3) is None
+    versions.add_weights(weights(1, 3, statistics=2))
+    assert versions.pair(3) is None
+    versions.add_weights(weights(1, 3))
+    assert [w.level for w in versions.pair(3)[:2]] == [1, 0]
+
+
+def test_old_versions_are_forgotten_and_recent_ones_kept():
+    versions = Versions([0])
+    for version in range(40):
+        versions.add_weights(weights(0, version))
+        versions.add_statistics(statistics(version))
+    assert versions.pair(39) and versions.pair(24) and versions.pair(23) is None
+
+
+def test_a_round_begins_only_when_every_consumer_holds_those_before_it_and_it_is_permitted():
+    commit = Commit(0, ('a', 'b'))
+    commit.permit(10)
+    commit.receive('a', {0: 3})
+    assert commit.held is None and not commit.may_begin(0)
+    commit.receive('b', {0: 2, 1: 9})
+    assert commit.held == 2 and commit.may_begin(2) and not commit.may_begin(3)
+    commit.permit(2)
+    assert not commit.may_begin(2)
+    commit.receive('stranger', {0: 0})
+    assert commit.held == 2
+
+
+@given(st.integers(1, 12), st.integers(1, 12), st.integers(1, 60))
+def test_the_schedule_never_lets_training_run_further_ahead_than_the_lag(every, lag, rounds):
+    schedule = Schedule(every, lag, rounds - 1)
+    judged = -1
+    for round_ in range(rounds):
+        assert round_ < schedule.permitted(judged) or round_ >= schedule.permitted(judged) >= judged + 1
+        if schedule.evaluates(round_):
+            assert schedule.permitted(judged) <= round_ + lag
+            assert round_ < schedule.permitted(judged), 'a round waits for its own verdict: the run hangs'
+            judged = round_
+    assert schedule.permitted(rounds - 1) == rounds
+
+
+def test_the_end_is_a_fixed_lag_after_the_weights_that_reached_the_bar():
+    schedule = Schedule(every=4, lag=3, last_round=99)
+    assert schedule.end(8) == schedule.permitted(7) == 11
+    assert Schedule(4, 3, 9).end(8) == 10
+
+
+def test_enough_rounds_are_made_for_the_steps_asked_for():
+    assert training_rounds(10_000, 16, 50, 1) == 13
+    assert training_rounds(800, 16, 50, 1) == 1
+    assert training_rounds(801, 16, 50, 2) == 1
