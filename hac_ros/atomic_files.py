@@ -4,6 +4,7 @@ A file is written under a temporary name in its own folder, synced, renamed, and
 power cut or a full disk leaves the old file as it was. Leftovers of a crash begin with ``.`` and hold ``.part-``.
 """
 import contextlib
+import ctypes
 import itertools
 import json
 import os
@@ -11,6 +12,7 @@ import shutil
 from pathlib import Path
 
 _COUNTER = itertools.count()
+_HERE, _EXCHANGE = -100, 2   # AT_FDCWD, RENAME_EXCHANGE of Linux's renameat2
 
 
 class WriteFailed(OSError):
@@ -54,8 +56,9 @@ def replacing(path):
 def replacing_folder(path):
     """Yield a new empty folder that takes the place of the folder ``path``, whole, when the block ends.
 
-    Files inside must have been synced by whoever wrote them (this module does). Where a folder is replaced there
-    is an instant in which neither name exists; the old one then lies beside it and ``recover_folder`` returns it.
+    Files inside must have been synced by whoever wrote them (this module does). Linux exchanges two folders in one
+    step; where the file system cannot, there is an instant in which the name does not exist, and after a crash in
+    it ``recover_folder`` brings the old folder back.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,14 +106,21 @@ def sync_folder(folder):
 
 
 def _swap_in(temporary: Path, path: Path):
-    aside = _aside(path)
     recover_folder(path)
-    if path.exists():
-        shutil.rmtree(aside, ignore_errors=True)
-        os.replace(path, aside)
-    os.replace(temporary, path)
+    if not path.exists():
+        os.replace(temporary, path)
+    elif not _exchange(temporary, path):
+        shutil.rmtree(_aside(path), ignore_errors=True)
+        os.replace(path, _aside(path))
+        os.replace(temporary, path)
     sync_folder(path.parent)
-    shutil.rmtree(aside, ignore_errors=True)
+    shutil.rmtree(_aside(path), ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two folders in one step; return False where system or file system has no such call (renameat2)."""
+    call = getattr(ctypes.CDLL(None), 'renameat2', None)
+    return call is not None and call(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0
 
 
 def _aside(path: Path) -> Path:

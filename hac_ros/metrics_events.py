@@ -1,4 +1,10 @@
-"""The rows of metrics.csv as TensorBoard events, with environment steps as the horizontal axis."""
+"""The rows of metrics.csv as TensorBoard events, with environment steps as the horizontal axis.
+
+TensorBoard's own EventFileWriter has a thread that a full disk ends for good; here each row is one write.
+"""
+import io
+import os
+import socket
 import time
 from pathlib import Path
 
@@ -8,7 +14,7 @@ from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar.metadata import CONFIG_SUMMARY_TAG, PLUGIN_NAME
-from tensorboard.summary.writer.event_file_writer import EventFileWriter
+from tensorboard.summary.writer.record_writer import RecordWriter
 
 # The eight curves by which the 2020 work was steered, and the diversity of the proposed subgoals.
 CURVES = {
@@ -24,25 +30,43 @@ CURVES = {
 class MetricsEvents:
     """Event files in ``folder``; ``write(row)`` takes the rows that MetricsTable writes.
 
+    What the disk does not take is counted in ``lost`` and stops nothing: metrics.csv has the same rows.
+
     ``kept_steps``: environment steps of the last row that a resumed run keeps: later events no longer count.
     """
 
     def __init__(self, folder, kept_steps: int = 0):
-        self._writer = EventFileWriter(str(Path(folder)))
-        self._writer.add_event(Event(session_log=SessionLog(status=SessionLog.START), step=kept_steps + 1))
-        self._writer.add_event(Event(summary=layout()))
+        self.lost = 0
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        name = f'events.out.tfevents.{time.time_ns()}.{socket.gethostname()}.{os.getpid()}'
+        self._file = open(Path(folder) / name, 'xb', buffering=0)
+        self._append(Event(file_version='brain.Event:2'))
+        self._append(Event(session_log=SessionLog(status=SessionLog.START), step=kept_steps + 1))
+        self._append(Event(summary=layout()))
 
     def write(self, row: dict[str, float]):
         """Write the values of one row, all but its round, at its environment steps."""
         values = [Summary.Value(tag=name, simple_value=value) for name, value in row.items()
                   if name not in ('round', 'environment_steps')]
-        self._writer.add_event(Event(summary=Summary(value=values), step=row['environment_steps'],
-                                     wall_time=time.time()))
-        self._writer.flush()
+        self._append(Event(summary=Summary(value=values), step=row['environment_steps']))
 
     def close(self):
-        """Write what is left and close the file."""
-        self._writer.close()
+        """Close the file."""
+        self._file.close()
+
+    def _append(self, event: Event):
+        """Write ``event`` whole; a disk that takes only a part of it is rid of that part."""
+        event.wall_time = time.time()
+        record, end = io.BytesIO(), self._file.tell()
+        RecordWriter(record).write(event.SerializeToString())
+        try:
+            complete = self._file.write(record.getvalue()) == len(record.getvalue())
+        except OSError:
+            complete = False
+        if not complete:
+            self._file.truncate(end)
+            self._file.seek(end)
+            self.lost += 1
 
 
 def layout():

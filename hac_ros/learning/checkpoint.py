@@ -139,7 +139,7 @@ def _check_identity(path, file, name: str, version: int, digest: str | None):
 
 
 def _digest(content: dict) -> str:
-    return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=32).hexdigest()
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _verified(folder: Path, version: int) -> Manifest:

@@ -1,12 +1,25 @@
 """A file is the old one or the new one."""
+import itertools
 import json
 import resource
+import subprocess
+import sys
 from contextlib import contextmanager
 
 import pytest
 
 from hac_ros import atomic_files
 from hac_ros.atomic_files import WriteFailed
+
+
+ENDLESS = """
+import itertools, sys
+from hac_ros import atomic_files
+for number in itertools.count():
+    with atomic_files.replacing_folder(sys.argv[1]) as folder:
+        atomic_files.write_bytes(folder / 'number', str(number).encode())
+    print(number, flush=True)
+"""
 
 
 @contextmanager
@@ -52,6 +65,16 @@ def test_a_folder_is_replaced_whole(tmp_path):
                 atomic_files.write_bytes(folder / name, data)
         assert {entry.name: entry.read_bytes() for entry in path.iterdir()} == content
     assert [entry.name for entry in tmp_path.iterdir()] == ['bundle']
+
+
+def test_a_folder_that_is_replaced_is_never_missing(tmp_path):
+    path = tmp_path / 'bundle'
+    process = subprocess.Popen([sys.executable, '-c', ENDLESS, str(path)], stdout=subprocess.PIPE, text=True)
+    for line in itertools.islice(process.stdout, 20):   # 20 replacements, with looks in between
+        assert all(path.is_dir() for _ in range(200))
+    process.kill()
+    process.communicate()
+    assert int((path / 'number').read_bytes()) >= int(line) == 19
 
 
 def test_a_failed_replacement_keeps_the_old_folder(tmp_path):

@@ -14,7 +14,7 @@ from hac_ros.learning import bundle as bundles
 from hac_ros.learning.bundle import Bundle, BundleRefused, read_bundle, write_bundle
 from hac_ros.records import ContributionId, Moments, Statistics, Weights
 
-SHARED = settings(max_examples=60, deadline=None, derandomize=True,
+SHARED = settings(max_examples=40, deadline=None, derandomize=True,
                   suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 

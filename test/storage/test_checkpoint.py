@@ -21,7 +21,7 @@ from hac_ros.learning import checkpoint
 from hac_ros.learning.checkpoint import DamagedFile, NoCheckpoint
 
 PARTS = ('controller_learner', 'normalizer', 'planner_learner', 'recorder')
-SHARED = settings(max_examples=60, deadline=None, derandomize=True,
+SHARED = settings(max_examples=30, deadline=None, derandomize=True,
                   suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
