@@ -19,7 +19,8 @@ class Simulation:
 
     observation (N, O), achieved_goal (N, 3), desired_goal (N, 3), reward (N,) 0 or -1, success (N,) bool: of the
     newest state. Each step and reset makes new arrays and never writes to earlier ones: they may be kept.
-    step_count: control steps since the start of the episode. model, data[i]: MuJoCo's own, for tests and renderers.
+    step_count: control steps since the start of the episode. model, data[i]: MuJoCo's own, for tests and
+    renderers, which call mj_forward on a copy before drawing: contacts and lights are a substep old.
     Before the first ``reset`` it is in round 0.
     """
 
