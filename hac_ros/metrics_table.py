@@ -103,8 +103,9 @@ class MetricsTable:
                 os.fsync(file.fileno())
             except OSError as error:
                 file.truncate(end)
-                raise WriteFailed(error.errno, f'{self.path}: row {self.next_round} could not be written '
-                                               f'({error.strerror or error}); it is tried again with the next') from error
+                reason = error.strerror or error
+                raise WriteFailed(error.errno, f'{self.path}: row {self.next_round} could not be written ({reason}); '
+                                               'it is tried again with the next') from error
 
     def _open(self, keep_rounds: int | None) -> int:
         header = ','.join(KEYS + self.columns)
@@ -114,8 +115,8 @@ class MetricsTable:
             raise ValueError(f'{self.path} has other columns than this run writes: move it away, or begin another run')
         rows = _sound_rows(complete[1:], header.count(','))
         if keep_rounds is not None and len(rows) < keep_rounds:
-            raise ValueError(f'{self.path} holds {len(rows)} rounds, the checkpoint wants {keep_rounds}: bring the file '
-                             'back, or begin another run')
+            raise ValueError(f'{self.path} holds {len(rows)} rounds, the checkpoint wants {keep_rounds}: '
+                             'bring the file back, or begin another run')
         rows = rows[:keep_rounds]
         wanted = '\n'.join([header, *rows, ''])
         if content != wanted:

@@ -14,7 +14,7 @@ import numpy as np
 
 from hac_ros import atomic_files, spaces, tasks
 from hac_ros.learning import attempts
-from hac_ros.learning.controller import Controller, servo
+from hac_ros.learning.controller import Controller
 from hac_ros.randomness import generator
 from hac_ros.records import Statistics, Subgoals, Weights
 from hac_ros.rollout import arm_state
@@ -31,7 +31,7 @@ FOLDER = Path(__file__).parent / 'data'
 
 
 def read(task: Task, folder: Path = FOLDER) -> np.ndarray:
-    """Return the committed probes of ``task``: (PROBES, 4) subgoals [m]; raises ValueError for a file that is not whole."""
+    """Return the committed probes of ``task``: (PROBES, 4) subgoals [m]; raises ValueError for a broken file."""
     path = folder / f'probes_{task.name}.json'
     try:
         values = np.array(json.loads(path.read_text())['subgoals'])
@@ -82,16 +82,17 @@ def _candidates(task: Task, start: np.ndarray, rng: np.random.Generator) -> np.n
     return np.round(np.concatenate([position, opening], axis=1), 4)
 
 
-def _scripted(observation: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Return the commands (N, 4) of a proportional controller."""
+def scripted(observation: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Return the commands (N, 4) of a proportional controller, for observations (N, O) and subgoals (N, 4)."""
     distance = targets[:, :3] - spaces.gripper_position(observation)
-    command = np.concatenate([distance / FULL_SPEED, servo(observation, targets[:, 3])[:, None]], axis=1)
-    return np.clip(command, -1.0, 1.0)
+    # FetchEnv adds the fourth command [m] to each finger's position and drives its position actuator there.
+    opening = targets[:, 3:] / 2 - spaces.fingers(observation).mean(axis=-1, keepdims=True)
+    return np.clip(np.concatenate([distance / FULL_SPEED, opening], axis=1), -1.0, 1.0)
 
 
 def reached_by_script(arms: Simulation, targets: np.ndarray, share: float = 1.0) -> np.ndarray:
     """Return which ``targets`` (N, 4) a proportional controller reaches within ``share`` of TOLERANCE: (N,) bool."""
-    return _reached(arms, targets, lambda _: _scripted(arms.observation, targets), share)
+    return _reached(arms, targets, lambda _: scripted(arms.observation, targets), share)
 
 
 def _reached(arms: Simulation, targets: np.ndarray, command, share: float = 1.0) -> np.ndarray:

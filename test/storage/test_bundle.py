@@ -67,7 +67,8 @@ def test_the_folder_holds_two_files_and_the_description_tells_spaces_and_limits(
 
 
 def test_equal_bundles_have_equal_hashes_and_different_ones_do_not(tmp_path):
-    hashes = [write_bundle(tmp_path / name, example(version=version)) for name, version in (('a', 7), ('b', 7), ('c', 8))]
+    versions = {'a': 7, 'b': 7, 'c': 8}
+    hashes = [write_bundle(tmp_path / name, example(version=version)) for name, version in versions.items()]
     assert hashes[0] == hashes[1] != hashes[2]
     assert read_bundle(tmp_path / 'a').hash == hashes[0]
 

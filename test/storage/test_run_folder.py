@@ -29,8 +29,8 @@ def owner(tmp_path):
     process.communicate()
 
 
-@pytest.mark.parametrize('name', ['', '..', '../x', 'a/b', '/etc', '1st', '_a', 'a b', 'a-b', 'a__b', 'ä', 'a\n', 'a.b',
-                                  'a' * 101, None])
+@pytest.mark.parametrize('name', ['', '..', '../x', 'a/b', '/etc', '1st', '_a', 'a b', 'a-b', 'a__b', 'ä', 'a\n',
+                                  'a.b', 'a' * 101, None])
 def test_a_name_that_is_no_namespace_is_refused(tmp_path, name):
     with pytest.raises(ValueError, match='run name: .* came'):
         RunFolder(tmp_path, name)
