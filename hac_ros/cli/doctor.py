@@ -1,4 +1,4 @@
-"""`hac doctor`: what is there, what is missing and how to mend it. The script `hac` asks the same before Python runs."""
+"""`hac doctor`: what is there, what is missing, how to mend it."""
 import sys
 
 from hac_ros import environment

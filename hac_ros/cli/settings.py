@@ -11,7 +11,7 @@ SECTIONS = {'': config.RunConfig, 'bridge': config.BridgeConfig, 'normalizer': c
 
 
 def check(plan: list[NodeProcess]) -> None:
-    """Raise Refused for the first parameter that no node would accept: wrong type, out of range, unknown in its section.
+    """Raise Refused for the first parameter that nodes would not accept: wrong type, out of range, unknown.
 
     Parameters without section that RunConfig does not have are a node's own, and are left to it.
     """

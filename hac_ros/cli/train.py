@@ -51,7 +51,7 @@ def outcome(folder: RunFolder, task: str, status: int) -> list[str]:
     result = read_result(folder)
     if result is None or status != 0:
         lines = [f'The run ended before its result (exit status {status}). Logs: {folder.log}']
-        can_go_on = (folder.checkpoint / 'manifest.json').exists()
+        can_go_on = any(folder.checkpoint.glob('manifest-*.json'))
         return lines + [f'To go on: ./hac train task:={task} run:={folder.run} resume:=true'] * can_go_on
     return [sentence(result), f'Run folder: {folder.path}',
             f'Next: ./hac evaluate bundle:={folder.bundle} task:={task}']

@@ -1,45 +1,19 @@
 """Reads our ROS 2 XML launch files, with the meaning that ``launch`` 3.4 and ``launch_ros`` 0.26 (Jazzy) give them.
 
-Only the tags and attributes in ``SUPPORTED`` are read; any other is refused with file and line, even where ``if`` would
-leave it out. Departures, all stricter: a parameter file that is missing and a value in ``<choice>`` that does not fit
-are errors before anything starts.
+Only the tags and attributes in supported_tags.py are read; any other is refused with file and line, even where ``if``
+would leave it out. Departures, all stricter: a parameter file that is missing and a value in ``<choice>`` that does not
+fit are errors before anything starts.
 """
 import os
-import re
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from hac_ros.launching import substitutions, values
+from hac_ros.launching import command_line, values
 from hac_ros.launching.plan import NodeProcess, Text
+from hac_ros.launching.ros_names import checked_name, joined
 from hac_ros.launching.substitutions import Context, SubstitutionError, substitute
-from hac_ros.launching.xml_elements import Element, LaunchFileError, read
-
-_CONDITION = ('if', 'unless')
-
-# parent -> tag -> attributes
-_ACTIONS = {
-    'arg': ('name', 'default', 'description'),
-    'let': ('name', 'value', *_CONDITION),
-    'include': ('file', *_CONDITION),
-    'group': ('scoped', *_CONDITION),
-    'push_ros_namespace': ('namespace', *_CONDITION),
-    'push-ros-namespace': ('namespace', *_CONDITION),
-    'set_env': ('name', 'value', *_CONDITION),
-    'node': ('pkg', 'exec', 'name', 'namespace', 'exec_name', 'args', 'ros_args', 'output', 'respawn', 'respawn_delay',
-             'on_exit', *_CONDITION),
-}
-SUPPORTED = {
-    'launch': _ACTIONS,
-    'group': _ACTIONS,
-    'arg': {'choice': ('value',)},
-    'include': {'arg': ('name', 'value')},
-    'node': {'param': ('name', 'value', 'type', 'from', 'allow_substs'), 'remap': ('from', 'to'),
-             'env': ('name', 'value')},
-}
-_REQUIRED = {'let': ('name', 'value'), 'set_env': ('name', 'value'), 'env': ('name', 'value'), 'choice': ('value',),
-             'include': ('file',), 'push_ros_namespace': ('namespace',), 'push-ros-namespace': ('namespace',),
-             'node': ('pkg', 'exec'), 'remap': ('from', 'to'), 'arg': ('name',)}
+from hac_ros.launching.supported_tags import load
+from hac_ros.launching.xml_elements import Element, LaunchFileError
 
 
 @dataclass(frozen=True)
@@ -56,38 +30,6 @@ class Argument:
         if self.choices and value not in self.choices:
             raise ValueError(f'{self.name}:={value}: one of {", ".join(self.choices)} is wanted')
         return value
-
-
-def load(path: str | Path) -> Element:
-    """Return the root of a launch file in which everything is supported. Raises LaunchFileError."""
-    root = read(path)
-    if root.tag != 'launch':
-        raise root.error('the root tag must be <launch>')
-    _check_attributes(root, ())
-    _check_children(root)
-    return root
-
-
-def _check_children(parent: Element) -> None:
-    supported = {} if parent.tag == 'arg' and 'value' in parent.attributes else SUPPORTED.get(parent.tag, {})
-    for child in parent.children:
-        if child.tag not in supported:
-            raise child.error(f'this tag is not supported in <{parent.tag}>; '
-                              f'supported: {", ".join(supported) or "none"}')
-        _check_attributes(child, supported[child.tag])
-        _check_children(child)
-
-
-def _check_attributes(element: Element, supported) -> None:
-    for name in element.attributes:
-        if name not in supported:
-            raise element.error(f'attribute {name!r} is not supported; '
-                                f'supported: {", ".join(supported) or "none"}')
-    for name in _REQUIRED.get(element.tag, ()):
-        if name not in element.attributes:
-            raise element.error(f'attribute {name!r} is missing')
-    if all(name in element.attributes for name in _CONDITION):
-        raise element.error('"if" and "unless" exclude each other')
 
 
 def arguments(path: str | Path) -> dict[str, Argument]:
@@ -217,28 +159,13 @@ class _Reader:
             label=f'{label}-{len(self.processes) + 1}',
             name=None if name is None else checked_name(name),
             namespace=joined(outer, self._text(element, 'namespace')),
-            arguments=self._words(element.attributes.get('args', '')),
-            ros_arguments=None if ros_arguments is None else self._words(ros_arguments),
+            arguments=command_line.split(element.attributes.get('args', ''), self.context),
+            ros_arguments=None if ros_arguments is None else command_line.split(ros_arguments, self.context),
             parameters=tuple(self._parameter(param) for param in element.only('param')),
             remappings=tuple((self._text(remap, 'from'), self._text(remap, 'to')) for remap in element.only('remap')),
             environment=self._environment(element),
             output=self._text(element, 'output', 'log'),
             **self._ending(element)))
-
-    def _words(self, text: str) -> tuple[str, ...]:
-        """Split a command line; what a substitution gives is never split."""
-        words, fresh = [], True
-        for part in substitutions.parse(text):
-            pieces = _pieces(part) if isinstance(part, str) else [substitutions.perform((part,), self.context)]
-            for piece in pieces:
-                if piece is None:
-                    fresh = True
-                elif fresh:
-                    words.append(piece)
-                    fresh = False
-                else:
-                    words[-1] += piece
-        return tuple(words)
 
     def _environment(self, element: Element) -> dict[str, str]:
         added = {self._text(env, 'name'): self._text(env, 'value') for env in element.only('env')}
@@ -281,31 +208,3 @@ class _Reader:
             return Text(substitute(path.read_text(), self.context))
         except SubstitutionError as error:
             raise LaunchFileError(f'{path}: {error}') from error
-
-
-def _pieces(text: str) -> list[str | None]:
-    """Return the words of ``text``, with None where a space separates from what comes before or after."""
-    pieces = [piece for word in shlex.split(text) for piece in (word, None)][:-1]
-    return [None] * (text[:1].isspace()) + pieces + [None] * (text[-1:].isspace())
-
-
-_NODE_NAME = re.compile(r'[A-Za-z_][A-Za-z0-9_]*')
-
-
-def checked_name(name: str) -> str:
-    """Return a node's name; raises ValueError if ROS does not accept it."""
-    if not _NODE_NAME.fullmatch(name):
-        raise ValueError(f'{name!r} is no name: letters, digits and _ are, not beginning with a digit')
-    return name
-
-
-def joined(outer: str | None, inner: str | None) -> str | None:
-    """Return namespace ``inner`` within ``outer``, absolute; None where there is neither. Raises ValueError."""
-    if inner is None and outer is None:
-        return None
-    absolute = inner is None or not outer or inner.startswith('/')
-    name = (outer if inner is None else inner) if absolute else f'{outer.rstrip("/")}/{inner}'
-    name = (name.rstrip('/') or '/') if name.startswith('/') else f'/{name.rstrip("/")}'
-    for part in name.split('/')[1:] if name != '/' else ():
-        checked_name(part)
-    return name

@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-from hac_ros.launching import launch_file
+from hac_ros.launching import launch_file, supported_tags
 from hac_ros.launching.substitutions import share_folder
 
 BEGIN, END = '<!-- generated: python -m hac_ros.launching.reference docs/launch.md -->', '<!-- end of generated -->'
@@ -19,7 +19,7 @@ def reference() -> str:
 
 
 def _starts_something(path: Path) -> bool:
-    root = launch_file.load(path)
+    root = supported_tags.load(path)
     return any(child.tag in ('node', 'group') for child in root.children)
 
 

@@ -1,4 +1,4 @@
-"""The substitutions that our launch files use: ``$(var x)``, ``$(env X default)``, ``$(find-pkg-share p)``, ``$(dirname)``.
+"""Substitutions of launch files: ``$(var x)``, ``$(env X default)``, ``$(find-pkg-share p)``, ``$(dirname)``.
 
 They mean what they mean to ``launch`` 3.4; quotes and backslashes, which it also knows, are refused.
 """

@@ -1,4 +1,4 @@
-"""Runs the processes of a plan as ``ros2 launch`` does: starts, logs, starts again, and stops them, leaving none behind.
+"""Runs the processes of a plan as ``ros2 launch`` does: starts, logs, respawns and stops them, leaving none behind.
 
 One thread: a child is killed by the kernel when the thread that made it ends, so nothing survives a supervisor that
 is itself killed.
@@ -17,7 +17,7 @@ from hac_ros.launching.child_process import ChildProcess
 from hac_ros.launching.plan import NodeProcess
 from hac_ros.launching.terminal import Terminal
 
-GRACE = 5.0             # [s] from SIGINT to SIGTERM and from there to SIGKILL: launch's sigterm_timeout, sigkill_timeout
+GRACE = 5.0             # [s] from SIGINT to SIGTERM, from there to SIGKILL: sigterm_timeout, sigkill_timeout of launch
 CRASH_LOOP = 4          # exits with an error in a row, ...
 CRASH_LOOP_TIME = 10.0  # [s] ... each so soon after its start, end the run: launch would try for ever
 _ESCALATION = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
@@ -40,13 +40,14 @@ class _Job:
 class Supervisor:
     """Runs ``plan`` until the process with on_exit "shutdown" ends, none is left, or a signal comes.
 
-    Log files, one for each entry and launch.log for the supervisor's own, go to ``log_folder``. ``grace`` [s] is what
-    processes get after SIGINT, and again after SIGTERM.
+    Log files, one for each entry and launch.log for the supervisor's own, go to ``log_folder``, and to its folder
+    parameters the parameter files that are made. ``grace`` [s] is what processes get after SIGINT, and after SIGTERM.
     """
 
     def __init__(self, plan: Sequence[NodeProcess], log_folder: Path, terminal: Terminal, grace: float = GRACE,
                  clock: Callable[[], float] = time.monotonic):
         self.plan, self.folder, self.terminal, self.grace, self.clock = plan, log_folder, terminal, grace, clock
+        self.parameters = log_folder / 'parameters'
         self.status: int | None = None
         self.stage = -1                 # of _ESCALATION; -1 while running
         self.escalate_at = float('inf')
@@ -60,7 +61,7 @@ class Supervisor:
         That is the status of the process with on_exit "shutdown" (128 + number where a signal ended it); 128 + number
         of the signal that this process was told to stop with; 1 where one kept failing; else 0.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.parameters.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as stack:
             self._open_logs(stack)
             stack.enter_context(self._signals())
@@ -137,7 +138,7 @@ class Supervisor:
     def _start(self, job: _Job) -> None:
         job.start_at, job.started = None, self.clock()
         try:
-            job.child = ChildProcess(job.node.command(self.folder), job.node.environment)
+            job.child = ChildProcess(job.node.command(self.parameters), job.node.environment)
         except OSError as error:
             self._say(f'[ERROR] [{job.node.label}]: cannot be started: {error}', loud=True)
             self._after(job, 1)

@@ -101,7 +101,8 @@ def test_the_end_of_a_run_tells_result_folder_and_next_command(tmp_path):
               'environment_steps': 16000, 'seconds': 84.2}
     (folder.path / 'result.json').write_text(json.dumps(result))
     assert outcome(folder, 'reach', 0) == [
-        'reach has reached its bar of 0.95: success 0.970, confirmed 0.960, with 12800 steps (16000 steps, 84 s in all).',
+        'reach has reached its bar of 0.95: success 0.970, confirmed 0.960, '
+        'with 12800 steps (16000 steps, 84 s in all).',
         f'Run folder: {folder.path}', f'Next: ./hac evaluate bundle:={folder.bundle} task:=reach']
     (folder.path / 'result.json').write_text(json.dumps({**result, 'reached': None}))
     assert outcome(folder, 'reach', 0)[0] == 'reach has not reached its bar of 0.95 (16000 steps, 84 s).'
@@ -111,7 +112,7 @@ def test_the_end_of_a_run_that_failed_tells_where_the_logs_are_and_how_to_go_on_
     folder = RunFolder(tmp_path, 'reach')
     without, = outcome(folder, 'reach', 130)
     folder.checkpoint.mkdir(parents=True)
-    (folder.checkpoint / 'manifest.json').write_text('{}')
+    (folder.checkpoint / 'manifest-00000010.json').write_text('{}')
     lines = outcome(folder, 'reach', 130)
     assert lines == [without, 'To go on: ./hac train task:=reach run:=reach resume:=true']
     assert str(folder.log) in without

@@ -1,4 +1,4 @@
-"""The same cases under the real ``launch`` and ``launch_ros``, where they are installed: does it do what we say it does?"""
+"""The same cases under the real ``launch`` and ``launch_ros``, where installed: do they do what we say they do?"""
 import json
 import os
 import subprocess

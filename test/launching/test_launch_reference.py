@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hac_ros.launching import launch_file, reference
+from hac_ros.launching import reference, supported_tags
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCUMENT = REPOSITORY / 'docs' / 'launch.md'
@@ -17,7 +17,7 @@ def test_generated_part_is_up_to_date():
 
 def test_every_supported_tag_is_named():
     named = set(re.search(r'Tags `([^`]+)`', DOCUMENT.read_text()).group(1).split())
-    supported = {'launch', *(tag for tags in launch_file.SUPPORTED.values() for tag in tags)}
+    supported = {'launch', *(tag for tags in supported_tags.SUPPORTED.values() for tag in tags)}
     assert named == supported - {'push-ros-namespace'}
 
 
