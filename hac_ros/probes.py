@@ -26,6 +26,9 @@ STEPS = 10                 # control steps within which a probe must be reached
 TOLERANCE = (0.02, 0.005)  # [m] distance, [m] opening
 RANGE = 0.20               # [m] from the gripper's start: what ten steps allow for
 FULL_SPEED = 0.05          # [m] by which FetchEnv displaces the mocap body in a step at command 1
+# Per metre that a finger is away, per metre a step that it moves. Measured: of uniform openings these reach all, gain 1
+# without damping only 70 %, which would leave the set uneven.
+FINGER_GAIN, FINGER_DAMPING = 2.0, 2.0
 _ATTEMPTS = 200
 FOLDER = Path(__file__).parent / 'data'
 
@@ -85,9 +88,10 @@ def _candidates(task: Task, start: np.ndarray, rng: np.random.Generator) -> np.n
 def scripted(observation: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Return the commands (N, 4) of a proportional controller, for observations (N, O) and subgoals (N, 4)."""
     distance = targets[:, :3] - spaces.gripper_position(observation)
-    # FetchEnv adds the fourth command [m] to each finger's position and drives its position actuator there.
-    opening = targets[:, 3:] / 2 - spaces.fingers(observation).mean(axis=-1, keepdims=True)
-    return np.clip(np.concatenate([distance / FULL_SPEED, opening], axis=1), -1.0, 1.0)
+    missing = targets[:, 3:] / 2 - spaces.fingers(observation).mean(axis=-1, keepdims=True)
+    motion = spaces.finger_velocities(observation).mean(axis=-1, keepdims=True)
+    command = np.concatenate([distance / FULL_SPEED, FINGER_GAIN * missing - FINGER_DAMPING * motion], axis=1)
+    return np.clip(command, -1.0, 1.0)
 
 
 def reached_by_script(arms: Simulation, targets: np.ndarray, share: float = 1.0) -> np.ndarray:
