@@ -1,0 +1,105 @@
+"""Training through real nodes: the same seed gives the same run, whatever dies on the way."""
+import subprocess
+
+import pytest
+from training_run import TrainingRun
+
+from hac_ros import topics
+
+
+@pytest.fixture(scope='module')
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp('runs')
+
+
+@pytest.fixture(scope='module')
+def undisturbed(root):
+    run = TrainingRun(root, 'undisturbed')
+    yield run
+    run.stop()
+
+
+@pytest.fixture
+def start(root):
+    """Start further runs, which are ended with the test."""
+    runs = []
+
+    def begin(name, **arguments):
+        runs.append(TrainingRun(root, name, **arguments))
+        return runs[-1]
+    yield begin
+    for run in runs:
+        run.stop()
+
+
+def in_round(listener, run, round_, step):
+    """Wait until the bridge of ``run`` has reached a state."""
+    seen = []
+    subscription = topics.subscribe(listener.node, topics.ARM_STATE, lambda m: seen.append((m.id.round, m.id.step)), run)
+    listener.until(lambda: seen and seen[-1] >= (round_, step), f'step {step} of round {round_}', limit=120)
+    listener.node.destroy_subscription(subscription)
+
+
+def finished(run):
+    assert run.wait() == 0, run.printed()
+    return run.rows()
+
+
+def test_the_same_seed_gives_the_same_metrics_to_the_byte(undisturbed, start):
+    again = finished(start('again'))
+    assert again == finished(undisturbed)
+    assert len(again) == 8 and float(again[-1]['planner/updates']) > 0 and again[4]['evaluation/success_rate'] != ''
+
+
+def test_another_seed_gives_another_run(undisturbed, start):
+    assert finished(start('other', seed=8)) != finished(undisturbed)
+
+
+@pytest.mark.parametrize('victim', ['controller', 'mujoco_bridge'])
+def test_a_node_killed_in_mid_round_leaves_no_trace_in_the_metrics(undisturbed, start, listener, victim):
+    run = start(f'killed_{victim}', pace=5.0)
+    in_round(listener, run.run, 3, 10)
+    killed = run.kill(victim)
+    rows = finished(run)
+    assert killed != run.pids(victim)[-1], 'it was not started again'
+    assert rows == finished(undisturbed)
+
+
+def test_a_killed_planner_comes_back_and_no_frame_is_lost_or_counted_twice(start, listener):
+    run = start('killed_planner', pace=5.0)
+    in_round(listener, run.run, 3, 10)
+    killed = run.kill('planner')
+    rows = finished(run)
+    assert killed != run.pids('planner')[-1], 'it was not started again'
+    assert [int(float(row['normalizer/count'])) for row in rows] == [0, 0, *(4 * 51 * n for n in range(1, 7))]
+
+
+def test_a_second_run_of_the_same_name_is_refused_and_does_the_first_no_harm(undisturbed, start, root):
+    run = start('twice', pace=5.0)
+    (root / 'twice').mkdir(exist_ok=True)
+    while not (root / 'twice' / 'config.json').exists():
+        assert run.process.poll() is None, run.printed()
+    command = [*run.process.args]
+    second = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert second.returncode == 2 and 'Traceback' not in second.stderr
+    assert second.stderr.count('\n') == 1 and 'run twice' in second.stderr and 'run:=' in second.stderr, second.stderr
+    assert finished(run) == finished(undisturbed)
+
+
+def test_a_second_node_of_the_same_name_is_refused(start, processes, listener, root):
+    run = start('double', pace=5.0)
+    in_round(listener, run.run, 0, 1)
+    second = processes.start('planner', '/double/worker_0', run='double', folder=root, arms=4)
+    assert second.wait(60) == 2
+    assert 'double.worker_0.planner' in second.log.read_text()
+
+
+def test_a_run_goes_on_from_its_checkpoint_as_if_it_had_never_stopped(undisturbed, start, root):
+    params = {'checkpoint_every': 3}
+    first = start('resumed', max_steps=1000, **params)
+    finished(first)
+    again = TrainingRun(root, 'resumed', resume='true', **params)
+    try:
+        assert finished(again) == finished(undisturbed)
+    finally:
+        again.stop()

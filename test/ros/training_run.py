@@ -1,0 +1,55 @@
+"""Short training runs through the real command, launch file, nodes and DDS."""
+import csv
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+SHORT = {'task': 'reach', 'arms': 4, 'seed': 7, 'max_steps': 1600, 'evaluate_every': 4, 'evaluation_episodes': 4,
+         'bar': 2.0}
+KILLED_LIMIT = 240   # [s] for a run that takes ten alone on a free core
+
+
+class TrainingRun:
+    """One `hac train` in a process of its own; its folder is below ``root``."""
+
+    def __init__(self, root: Path, run: str, **arguments):
+        self.folder, self.run = root / run, run
+        pairs = {**SHORT, 'run': run, 'folder': root, **arguments}
+        self.output = open(root / f'{run}.out', 'w+', encoding='utf-8')
+        self.process = subprocess.Popen(
+            [sys.executable, '-m', 'hac_ros.cli', 'train', *(f'{key}:={value}' for key, value in pairs.items())],
+            stdout=self.output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+
+    def wait(self) -> int:
+        """Wait for the end and return the exit status."""
+        return self.process.wait(KILLED_LIMIT)
+
+    def printed(self) -> str:
+        """Return what the command has printed."""
+        return Path(self.output.name).read_text(encoding='utf-8')
+
+    def stop(self):
+        """End it, if it still runs, as Ctrl-C does."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(30)
+        self.output.close()
+
+    def pids(self, executable: str) -> list[int]:
+        """Return the process ids that the launch log names for ``executable``, oldest first."""
+        log = (self.folder / 'log' / 'launch.log').read_text()
+        return [int(pid) for pid in re.findall(rf'\[{executable}-\d+\]: process started with pid \[(\d+)\]', log)]
+
+    def kill(self, executable: str) -> int:
+        """SIGKILL the newest process of ``executable`` and return its id."""
+        pid = self.pids(executable)[-1]
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def rows(self) -> list[dict[str, str]]:
+        """Return metrics.csv without the columns that hold wall-clock times."""
+        with open(self.folder / 'metrics.csv', encoding='utf-8', newline='') as file:
+            return [{k: v for k, v in row.items() if not k.startswith('wall/')} for row in csv.DictReader(file)]
