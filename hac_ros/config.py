@@ -92,6 +92,14 @@ class EvaluationConfig(Checked):
         return self.limit or self.max_steps
 
 
+def check_shares(config, *names: str):
+    """Raise ValueError, naming each, if shares of the same samples add up to more than 1."""
+    values = [getattr(config, name) for name in names]
+    if sum(values) > 1.0 + 1e-9:
+        came = ', '.join(f'{name} {value}' for name, value in zip(names, values))
+        raise ValueError(f'{type(config).__name__}: {came} came, at most 1 together is wanted')
+
+
 @dataclass(frozen=True)
 class LevelConfig(Checked):
     """What both levels' learners share (TD3 with hindsight)."""
@@ -144,6 +152,11 @@ class PlannerConfig(LevelConfig):
     directed_share: float = option(0.0, 'Domain knowledge: share of decisions beside the object while exploring', low=0.0, high=1.0)
     directed_spread: float = option(0.022, 'Standard deviation of such subgoals around the object [m]', low=0.0, high=1.0)
 
+    def __post_init__(self):
+        super().__post_init__()
+        check_shares(self, 'future_share', 'stay_share')
+        check_shares(self, 'moved_share', 'lifted_share')
+
 
 @dataclass(frozen=True)
 class ControllerConfig(LevelConfig):
@@ -163,3 +176,7 @@ class ControllerConfig(LevelConfig):
     # of the closed loop at 0.2, so that it is within 2 mm in 5 steps and does not overshoot.
     servo_gain: float = option(1.74, 'Servo: command for each metre that a finger is away', low=0.0, high=100.0)
     servo_damping: float = option(2.17, 'Servo: command taken off for each metre a step that it moves', low=0.0, high=100.0)
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_shares(self, 'future_share', 'elsewhere_share')

@@ -171,3 +171,8 @@ def test_the_diversity_of_subgoals_is_measured():
 def test_a_level_wants_its_own_settings():
     with pytest.raises(ValueError, match='PlannerConfig'):
         Learner(records.PLANNER, REACH, ControllerConfig(), 0)
+
+
+def test_shares_of_more_than_one_are_refused():
+    with pytest.raises(ValueError, match='future_share 0.9, stay_share 0.2'):
+        PlannerConfig(future_share=0.9, stay_share=0.2)
