@@ -55,12 +55,14 @@ def find_python():
 
 
 def find_venv_module():
+    """Can this interpreter make virtual environments?"""
     missing = [name for name in ('venv', 'ensurepip') if importlib.util.find_spec(name) is None]
     return finding('venv', not missing, 'no module ' + ', '.join(missing) if missing else 'venv, ensurepip',
                    'the modules venv and ensurepip', 'sudo apt install ' + apt_python('venv'))
 
 
 def find_python_header():
+    """Are the headers here that the messages are compiled with?"""
     header = Path(sysconfig.get_path('include'), 'Python.h')
     return finding('headers', header.is_file(), str(header) if header.is_file() else 'no {}'.format(header),
                    'Python.h', 'sudo apt install ' + apt_python('dev'))
@@ -96,6 +98,7 @@ def find_disk(home, wanted):
 
 
 def machine_findings(home, disk_wanted):
+    """What a machine must have before set-up, in the order in which to mend it."""
     return [find_python(), find_venv_module(), find_python_header(), find_compiler(), find_disk(home, disk_wanted)]
 
 
@@ -120,6 +123,7 @@ def installed_versions(folder):
 
 
 def canonical(name):
+    """The name of a distribution, as PEP 503 normalises it."""
     return re.sub(r'[-_.]+', '-', name).lower()
 
 
@@ -173,6 +177,7 @@ def find_prefix(home):
 
 
 def describe_missing(missing, wanted, prefix):
+    """How many distributions with `prefix` are installed, or the first of those that are not."""
     if not missing:
         return '{} installed'.format(sum(name.startswith(prefix) for name in wanted))
     shown = ', '.join(missing[:3])
@@ -226,6 +231,7 @@ def run_imports(python, names):
 
 
 def mend_module(distribution):
+    """What mends an import of `distribution`, in the present world."""
     if os.environ.get('HAC_WORLD') == 'sourced':
         if distribution in ('ros-rclpy', ''):
             return 'colcon build, then source install/setup.bash (docs/install.md)'
@@ -254,6 +260,7 @@ def owner(path):
 
 
 def mapped_files(folder):
+    """Paths below `folder` that some process has mapped."""
     found = set()
     for maps in Path('/proc').glob('[0-9]*/maps'):
         try:
@@ -265,6 +272,7 @@ def mapped_files(folder):
 
 
 def locked_inodes():
+    """Inodes that some process holds a lock on."""
     try:
         text = Path('/proc/locks').read_text()
     except OSError:
@@ -273,6 +281,7 @@ def locked_inodes():
 
 
 def find_domain():
+    """Is ROS_DOMAIN_ID one that Fast DDS can use?"""
     text = os.environ.get('ROS_DOMAIN_ID', '0')
     ok = text.isdigit() and int(text) <= HIGHEST_DOMAIN
     return finding('domain', ok, 'ROS_DOMAIN_ID={}'.format(text), '0 to {}'.format(HIGHEST_DOMAIN),
@@ -280,6 +289,7 @@ def find_domain():
 
 
 def find_discovery_range():
+    """Is ROS_AUTOMATIC_DISCOVERY_RANGE one that ROS knows?"""
     text = os.environ.get('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SUBNET')
     allowed = ('LOCALHOST', 'SUBNET', 'SYSTEM_DEFAULT')
     return finding('discovery', text in allowed, 'ROS_AUTOMATIC_DISCOVERY_RANGE={}'.format(text),
@@ -371,6 +381,7 @@ def doctor(home, python, as_json, stale):
 
 
 def print_report(findings, ready):
+    """Print the findings as text, each that fails with what would mend it."""
     for item in findings:
         mark = 'ok     ' if item.ok else 'MISSING' if item.required else 'note   '
         print('{}  {:18} {}'.format(mark, item.name, item.found))
@@ -380,6 +391,7 @@ def print_report(findings, ready):
 
 
 def main(argv=None):
+    """Run the command that `argv` names and return the exit status."""
     parser = argparse.ArgumentParser(prog='environment.py', description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest='command')
     commands.required = True
