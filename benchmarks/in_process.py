@@ -55,7 +55,8 @@ class Training:
         self.simulation = simulate(arms, 'training')
         self.planner = Planner(task, planner, arms, seed)
         self.controller = Controller(task, controller, arms, seed)
-        self.learners = {PLANNER: Learner(PLANNER, task, planner, seed), CONTROLLER: Learner(CONTROLLER, task, controller, seed)}
+        self.learners = {PLANNER: Learner(PLANNER, task, planner, seed),
+                         CONTROLLER: Learner(CONTROLLER, task, controller, seed)}
         self.moments, self.recent, self.metrics = [], [], {}
 
     def run_round(self, round: int):
@@ -65,7 +66,8 @@ class Training:
         self.planner.begin(round, weights[PLANNER], statistics, True)
         self.controller.begin(round, weights[CONTROLLER], statistics, True)
         both = collect(self.simulation, self.task, self.planner, self.controller, round)
-        self.moments.append(running_statistics.of_samples(both[0].observation.reshape(-1, self.task.observation.size))[0])
+        seen = both[0].observation.reshape(-1, self.task.observation.size)
+        self.moments.append(running_statistics.of_samples(seen)[0])
         for episodes in both:
             learner = self.learners[episodes.level]
             learner.add(episodes)
@@ -84,7 +86,8 @@ class Training:
         weights, statistics = self.recent
         if not hasattr(self, 'evaluation'):
             config = self.configs
-            self.evaluation = (self.simulate(episodes, 'evaluation'), Planner(self.task, config[0], episodes, self.seed),
+            self.evaluation = (self.simulate(episodes, 'evaluation'),
+                               Planner(self.task, config[0], episodes, self.seed),
                                Controller(self.task, config[1], episodes, self.seed))
         simulation, planner, controller = self.evaluation
         planner.begin(0, weights[PLANNER], statistics, False)
@@ -128,8 +131,9 @@ def main():
     arguments = parser.parse_args()
     task = tasks.by_name(arguments.task)
     path = PARAMETERS / f'{task.name}.yaml'
-    training = Training(task, lambda arms, purpose: Simulation(task, arms, arguments.seed, purpose=purpose), arguments.arms,
-                        arguments.seed, overridden(preset(PlannerConfig(), path), arguments.planner),
+    simulate = lambda arms, purpose: Simulation(task, arms, arguments.seed, purpose=purpose)  # noqa: E731
+    training = Training(task, simulate, arguments.arms, arguments.seed,
+                        overridden(preset(PlannerConfig(), path), arguments.planner),
                         overridden(preset(ControllerConfig(), path), arguments.controller))
     for round in range(arguments.rounds + 1):
         training.run_round(round)

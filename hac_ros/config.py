@@ -112,16 +112,19 @@ class LevelConfig(Checked):
     batch: int = option(256, 'Samples of a gradient step', low=1, high=65536)
     updates: float = option(150.0, 'Gradient steps a 1000 environment steps', low=0.0, high=10000.0)
     start_steps: int = option(0, 'Environment steps before `updates` holds', low=0, high=10**9)
-    start_updates: float = option(0.0, 'Gradient steps a 1000 environment steps until start_steps', low=0.0, high=10000.0)
+    start_updates: float = option(0.0, 'Gradient steps a 1000 environment steps until start_steps',
+                                  low=0.0, high=10000.0)
     policy_delay: int = option(1, 'Critic updates for each actor update', low=1, high=100)
-    target_noise: float = option(0.03, 'Standard deviation of the noise on target actions (clipped at 2.5 of it)', low=0.0, high=1.0)
+    target_noise: float = option(0.03, 'Standard deviation of the noise on target actions (clipped at 2.5 of it)',
+                                 low=0.0, high=1.0)
     pretanh: float = option(0.01, 'Weight of the squared pre-tanh output in the actor loss', low=0.0, high=10.0)
     averaging: float = option(0.005, 'Share by which the averaged actor follows in an update', low=1e-6, high=1.0)
     capacity: int = option(20_000, 'Episodes kept for replay', low=1, high=10**7)
     clip: float = option(5.0, 'Normalised inputs are kept within +- this', low=0.1, high=1000.0)
     noise: float = option(0.1, 'Standard deviation of exploration noise on the action', low=0.0, high=2.0)
     random_share: float = option(0.1, 'Share of decisions drawn uniformly while exploring', low=0.0, high=1.0)
-    future_share: float = option(0.8, 'Share of samples whose goal was achieved later (hindsight goal)', low=0.0, high=1.0)
+    future_share: float = option(0.8, 'Share of samples whose goal was achieved later (hindsight goal)',
+                                 low=0.0, high=1.0)
 
 
 @dataclass(frozen=True)
@@ -129,28 +132,40 @@ class PlannerConfig(LevelConfig):
     """The high level: proposes subgoals. Domain knowledge is named so; its defaults are off."""
 
     horizon: int = option(5, 'Control steps of a subgoal attempt; at most a third of an episode', low=1, high=1000)
-    evaluation_horizon: int = option(0, 'Control steps until a new decision without exploration; 0: horizon', low=0, high=1000)
+    evaluation_horizon: int = option(0, 'Control steps until a new decision without exploration; 0: horizon',
+                                     low=0, high=1000)
     end_when_reached: bool = option(True, 'Decide anew as soon as the subgoal is reached')
-    goal_tolerance: float = option(0.045, 'Distance within which the goal counts as reached in learning [m]', low=1e-4, high=1.0)
-    position_tolerance: float = option(0.02, 'Distance within which a subgoal counts as reached [m]', low=1e-4, high=1.0)
-    opening_tolerance: float = option(0.005, 'Difference of opening within which a subgoal counts as reached [m]', low=1e-4, high=0.1)
-    centre: str = option('object', 'What the action displaces the subgoal from; object: the gripper where a task has none',
+    goal_tolerance: float = option(0.045, 'Distance within which the goal counts as reached in learning [m]',
+                                   low=1e-4, high=1.0)
+    position_tolerance: float = option(0.02, 'Distance within which a subgoal counts as reached [m]',
+                                       low=1e-4, high=1.0)
+    opening_tolerance: float = option(0.005, 'Difference of opening within which a subgoal counts as reached [m]',
+                                      low=1e-4, high=0.1)
+    centre: str = option('object', 'What the action displaces the subgoal from (object: the gripper, without one)',
                          choices=('object', 'gripper', 'workspace'))
-    reach: float = option(0.15, 'Displacement of the subgoal at action 1 [m] (centre object or gripper)', low=0.001, high=2.0)
-    opening_gain: float = option(2.0, 'Opening at action a: half of the range x (1 + gain x a), kept in range', low=0.1, high=100.0)
-    slowest: float = option(1.0, 'Speed at action 4 = -1 where the fingers are locked; 1: always full speed', low=0.05, high=1.0)
+    reach: float = option(0.15, 'Displacement of the subgoal at action 1 [m] (centre object or gripper)',
+                          low=0.001, high=2.0)
+    opening_gain: float = option(2.0, 'Opening at action a: half of the range x (1 + gain x a), kept in range',
+                                 low=0.1, high=100.0)
+    slowest: float = option(1.0, 'Speed at action 4 = -1 where the fingers are locked; 1: always full speed',
+                            low=0.05, high=1.0)
     testing_rate: float = option(0.2, 'Share of attempts in which the controller is tested', low=0.0, high=1.0)
     testing_penalty: float = option(0.3, 'Share of missed tests that are learnt as the worst value', low=0.0, high=1.0)
     stay_share: float = option(0.1, 'Share of samples whose goal is where the object is', low=0.0, high=1.0)
     stay_noise: float = option(0.03, 'Half-width of the uniform displacement of such goals [m]', low=0.0, high=1.0)
     unsatisfied_share: float = option(0.7, 'Least share of samples whose goal is not yet reached', low=0.0, high=1.0)
-    sliding_share: float = option(0.5, 'Share of samples that start at any step, with hindsight action', low=0.0, high=1.0)
+    sliding_share: float = option(0.5, 'Share of samples that start at any step, with hindsight action',
+                                  low=0.0, high=1.0)
     inside_share: float = option(0.5, 'Share of the other samples that start inside of an attempt', low=0.0, high=1.0)
     hindsight_share: float = option(0.5, 'Share of the other samples with hindsight action', low=0.0, high=1.0)
-    moved_share: float = option(0.0, 'Domain knowledge: share of samples from episodes in which the object moved', low=0.0, high=1.0)
-    lifted_share: float = option(0.0, 'Domain knowledge: share of samples from episodes in which it was lifted', low=0.0, high=1.0)
-    directed_share: float = option(0.0, 'Domain knowledge: share of decisions beside the object while exploring', low=0.0, high=1.0)
-    directed_spread: float = option(0.022, 'Standard deviation of such subgoals around the object [m]', low=0.0, high=1.0)
+    moved_share: float = option(0.0, 'Domain knowledge: share of samples from episodes in which the object moved',
+                                low=0.0, high=1.0)
+    lifted_share: float = option(0.0, 'Domain knowledge: share of samples from episodes in which it was lifted',
+                                 low=0.0, high=1.0)
+    directed_share: float = option(0.0, 'Domain knowledge: share of decisions beside the object while exploring',
+                                   low=0.0, high=1.0)
+    directed_spread: float = option(0.022, 'Standard deviation of such subgoals around the object [m]',
+                                    low=0.0, high=1.0)
 
     def __post_init__(self):
         super().__post_init__()
@@ -166,16 +181,19 @@ class ControllerConfig(LevelConfig):
     updates: float = option(60.0, 'Gradient steps a 1000 environment steps', low=0.0, high=10000.0)
     pretanh: float = option(0.005, 'Weight of the squared pre-tanh output in the actor loss', low=0.0, high=10.0)
     future_share: float = option(0.4, 'Share of samples whose subgoal was achieved later', low=0.0, high=1.0)
-    elsewhere_share: float = option(0.2, 'Share of samples whose subgoal is drawn around the gripper', low=0.0, high=1.0)
+    elsewhere_share: float = option(0.2, 'Share of samples whose subgoal is drawn around the gripper',
+                                    low=0.0, high=1.0)
     elsewhere: float = option(0.25, 'Half-width of that draw [m]', low=0.0, high=2.0)
     window: int = option(10, 'Control steps ahead from which hindsight subgoals are taken', low=1, high=1000)
-    strictness: float = option(0.75, 'Tolerance of the reward as a share of the tolerance of the attempt', low=0.01, high=1.0)
+    strictness: float = option(0.75, 'Tolerance of the reward as a share of the tolerance of the attempt',
+                               low=0.01, high=1.0)
     gripper: str = option('servo', 'Who closes the fingers: a servo on the subgoal\'s opening, or the learnt policy',
                           choices=('servo', 'learned'))
     # FetchEnv's finger is slow and springy (30,000 N/m, 1,000 N s/m, 104 kg): at 0.04 s these two put both poles
     # of the closed loop at 0.2, so that it is within 2 mm in 5 steps and does not overshoot.
     servo_gain: float = option(1.74, 'Servo: command for each metre that a finger is away', low=0.0, high=100.0)
-    servo_damping: float = option(2.17, 'Servo: command taken off for each metre a step that it moves', low=0.0, high=100.0)
+    servo_damping: float = option(2.17, 'Servo: command taken off for each metre a step that it moves',
+                                  low=0.0, high=100.0)
 
     def __post_init__(self):
         super().__post_init__()

@@ -22,14 +22,12 @@ class Learner:
     """
 
     def __init__(self, level: int, task: Task, config: LevelConfig, seed: int, device: str = 'cpu'):
-        """Raises ValueError for an unknown level or a device that is not there yet (cpu only)."""
-        if device != 'cpu':
-            raise ValueError(f'device {device!r} came, cpu is wanted')
+        """Raises ValueError for an unknown level or settings of the other; ``device``: of torch, for the updates."""
         self.level = levels.of_number(level, task, config)
         self.task, self.config, self.seed = task, config, seed
         self.replay = Replay(self.level.fields(), config.capacity)
         self.td3 = Td3(config, self.level.inputs, self.level.actions, self.level.lowest, self.level.action_gain,
-                       generator(seed, f'{self.level.name}_networks'))
+                       generator(seed, f'{self.level.name}_networks'), device)
         self.probe: tuple[np.ndarray, np.ndarray] | None = None
         self.metrics = self._metrics([])
 
@@ -104,7 +102,7 @@ class Learner:
             noise = rng.standard_normal(sample.action.shape, dtype=np.float32)
             arrays = (features(sample.observation, sample.goal), sample.action, features(sample.following, sample.goal),
                       sample.reward, sample.discount, noise)
-            batch = Batch(*(_batched(array, some, size) for array in arrays))
+            batch = Batch(*(_batched(array, some, size) for array in arrays)).to(self.td3.device)
             yield from (batch[i] for i in range(some))
             updates -= some
 

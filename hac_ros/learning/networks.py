@@ -49,7 +49,8 @@ class Perceptron:
             product = torch.baddbmm(bias, hidden, weight)
             if i == len(layers) - 1:
                 return product, cache + [(hidden, None)]
-            normal = torch.native_layer_norm(product, product.shape[-1:], None, None, EPSILON) if self.layer_norm else None
+            normal = (torch.native_layer_norm(product, product.shape[-1:], None, None, EPSILON)
+                      if self.layer_norm else None)
             cache.append((hidden, (product, *normal[1:]) if normal else None))
             hidden = torch.relu(normal[0]) if normal else torch.relu_(product)
 

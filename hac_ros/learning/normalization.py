@@ -17,7 +17,8 @@ class Normalization:
         """``clip``: normalised values are kept within +- this. Raises ValueError if sizes do not match."""
         space = spaces.by_name(statistics.space)
         if statistics.moments.mean.shape != (space.size,):
-            raise ValueError(f'statistics of {statistics.moments.mean.size} values came, space {space.name} has {space.size}')
+            raise ValueError(f'statistics of {statistics.moments.mean.size} values came, '
+                             f'space {space.name} has {space.size}')
         self.clip = clip
         self.mean = running_statistics.mean(statistics.moments).astype(np.float32)
         self.std = running_statistics.std(statistics.moments, space.floor).astype(np.float32)

@@ -37,7 +37,8 @@ class Planner:
     def __init__(self, task: Task, config: PlannerConfig, arms: int, seed: int, worker: int = 0):
         """Raises ValueError if an attempt is longer than a third of an episode."""
         if 3 * config.horizon > task.steps:
-            raise ValueError(f'planner: horizon {config.horizon} steps, at most a third of an episode ({task.steps // 3}) is wanted')
+            raise ValueError(f'planner: horizon {config.horizon} steps came, at most a third of an episode '
+                             f'({task.steps // 3}) is wanted')
         self.task, self.config, self.arms, self.seed, self.worker = task, config, arms, seed, worker
         self.geometry = SubgoalAction(task, config)
         self.tolerance = np.tile([config.position_tolerance, config.opening_tolerance], (arms, 1))

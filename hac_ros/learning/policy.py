@@ -17,8 +17,8 @@ class Policy:
             self.layers.append((weights.tensors[f'{name}.weight'], weights.tensors[f'{name}.bias']))
         came = (self.layers[0][0].shape[0], self.layers[-1][0].shape[1]) if self.layers else None
         if came != (inputs, outputs):
-            raise ValueError(f'{LEVELS[weights.level]} weights {weights.version}: network {network} has (inputs, outputs) '
-                             f'{came}, {(inputs, outputs)} are wanted: they belong to another task or setting')
+            raise ValueError(f'{LEVELS[weights.level]} weights {weights.version}: network {network} has (inputs, '
+                             f'outputs) {came}, {(inputs, outputs)} are wanted: they are of another task or setting')
 
     def __call__(self, inputs: np.ndarray) -> np.ndarray:
         """inputs (B, F) float32; returns actions (B, A) float64 in -1 .. 1."""

@@ -18,9 +18,10 @@ class Recording:
         """Raise ValueError unless ``state`` is the next of this round."""
         wanted = self.round, len(self.states)
         if (state.id.round, state.id.step) != wanted:
-            raise ValueError(f'round {state.id.round} step {state.id.step} came, round {wanted[0]} step {wanted[1]} is wanted')
-        if state.terminal is not (len(self.steps) == len(self.states) and len(self.states) == state.steps > 0):
-            raise ValueError(f'step {state.id.step} of {state.steps}: a terminal state ends a round and wants no action')
+            raise ValueError(f'round {state.id.round} step {state.id.step} came, '
+                             f'round {wanted[0]} step {wanted[1]} is wanted')
+        if state.terminal is not (len(self.steps) == len(self.states) == state.steps > 0):
+            raise ValueError(f'step {state.id.step} of {state.steps}: a terminal state wants no action')
 
     def append(self, state: ArmState, subgoals: Subgoals, action: np.ndarray, exploring: np.ndarray):
         """Keep one step: action (N, A), exploring (N,) bool."""

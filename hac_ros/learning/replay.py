@@ -42,7 +42,8 @@ class Replay:
         keys = sorted({(r, c.worker) for c in statistics.includes for r in range(c.first_round, c.last_round + 1)})
         missing = [key for key in keys if key not in self.seen]
         if missing:
-            raise ValueError(f'statistics {statistics.version} include round {missing[0][0]} of worker {missing[0][1]}, '
+            round, worker = missing[0]
+            raise ValueError(f'statistics {statistics.version} include round {round} of worker {worker}, '
                              'which has not been added: add its episodes first')
         held = [np.arange(first, first + count) for first, count in (self.held[k] for k in keys if k in self.held)]
         rows = np.concatenate(held) if held else np.zeros(0, dtype=np.int64)

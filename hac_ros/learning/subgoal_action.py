@@ -27,7 +27,7 @@ class SubgoalAction:
         return np.concatenate([position, self._opening(action[..., 3:])], axis=-1)
 
     def action(self, observation: np.ndarray, position: np.ndarray, fourth: np.ndarray) -> np.ndarray:
-        """Return the action (..., 4) whose subgoal is ``position`` (..., 3), or the nearest; ``fourth`` (...) is kept."""
+        """Return the action (..., 4) whose subgoal is ``position`` (..., 3), or nearest; ``fourth`` (...) is kept."""
         displacement = np.clip((position - self._centre(observation)) / self.reach, -1.0, 1.0)
         return np.concatenate([displacement, fourth[..., None]], axis=-1)
 

@@ -30,6 +30,10 @@ class Batch:
     def __getitem__(self, i) -> 'Batch':
         return Batch(*(getattr(self, name)[i] for name in self.__dataclass_fields__))
 
+    def to(self, device: torch.device) -> 'Batch':
+        """Return the batch on ``device``; itself where it is there."""
+        return Batch(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
+
 
 class Td3:
     """Networks, targets and optimisers of one level. ``lowest``: least possible value of a critic."""
@@ -37,13 +41,13 @@ class Td3:
     VECTORS = ('actor', 'averaged', 'actor_target', 'critic', 'critic_target')
 
     def __init__(self, config: LevelConfig, inputs: int, actions: int, lowest: float, action_gain: np.ndarray,
-                 rng: np.random.Generator):
-        self.config, self.lowest = config, lowest
-        self.gain = torch.from_numpy(np.asarray(action_gain, dtype=np.float32))
+                 rng: np.random.Generator, device: str = 'cpu'):
+        self.config, self.lowest, self.device = config, lowest, torch.device(device)
+        self.gain = torch.from_numpy(np.asarray(action_gain, dtype=np.float32)).to(self.device)
         self.actor_net = Perceptron((inputs, *config.hidden, actions))
         self.critic_net = Perceptron((inputs + actions, *config.hidden, 1), 2, config.layer_norm)
         self.first_net = Perceptron(self.critic_net.sizes, 1, config.layer_norm)
-        self.actor, self.critic = self.actor_net.initial(rng), self.critic_net.initial(rng)
+        self.actor, self.critic = (net.initial(rng).to(self.device) for net in (self.actor_net, self.critic_net))
         self.averaged, self.actor_target = self.actor.clone(), self.actor.clone()
         self.critic_target = self.critic.clone()
         self.actor_adam, self.critic_adam = (Adam(p, config.learning_rate) for p in (self.actor, self.critic))
@@ -53,7 +57,7 @@ class Td3:
 
     @torch.no_grad()
     def update(self, batch: Batch) -> tuple[float, float, float]:
-        """Make one gradient step; returns critic loss, mean value, actor loss (NaN where the actor was not updated)."""
+        """Make one gradient step; returns critic loss, mean value, actor loss (NaN where no actor update was due)."""
         critic_loss, value = self._update_critics(batch)
         self.updates += 1
         actor_loss = float('nan')
@@ -66,28 +70,29 @@ class Td3:
 
     @torch.no_grad()
     def act(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return the actor's actions (B, A) for inputs (B, F)."""
-        return torch.tanh(self.actor_net.forward(self.actor_layers, inputs[None])[0][0])
+        """Return the actor's actions (B, A), on the CPU, for inputs (B, F)."""
+        return torch.tanh(self.actor_net.forward(self.actor_layers, inputs[None].to(self.device))[0][0]).cpu()
 
     def tensors(self) -> dict[str, np.ndarray]:
         """Return what acts: actor and averaged actor, named as ``policy.Policy`` reads them (copies)."""
         result = {}
         for name, flat in ((ACTOR, self.actor), (AVERAGED, self.averaged)):
             for i, (weight, bias) in enumerate(self.actor_net.views(flat)):
-                result[f'{name}.{i}.weight'] = weight[0].numpy().copy()
-                result[f'{name}.{i}.bias'] = bias[0, 0].numpy().copy()
+                result[f'{name}.{i}.weight'] = _copied(weight[0])
+                result[f'{name}.{i}.bias'] = _copied(bias[0, 0])
         return result
 
     def state(self) -> dict[str, np.ndarray]:
         """Return every vector that an update depends on (copies)."""
-        return {name: vector.numpy().copy() for name, vector in self._state_vectors().items()}
+        return {name: _copied(vector) for name, vector in self._state_vectors().items()}
 
     def load_state(self, tensors: dict[str, np.ndarray], updates: int):
         """Go on from ``state``; raises ValueError where a vector is missing or of another size."""
         for name, vector in self._state_vectors().items():
             came = None if name not in tensors else tensors[name].shape
             if came != tuple(vector.shape):
-                raise ValueError(f'checkpoint: {name} has shape {came}, {tuple(vector.shape)} is wanted: other settings')
+                raise ValueError(f'checkpoint: {name} has shape {came}, {tuple(vector.shape)} is wanted: '
+                                 'it is of other settings')
             vector.copy_(torch.from_numpy(np.array(tensors[name], dtype=np.float32)))
         self.updates = self.critic_adam.steps = updates
         self.actor_adam.steps = updates // self.config.policy_delay
@@ -136,3 +141,7 @@ class Td3:
         for name, adam in (('actor', self.actor_adam), ('critic', self.critic_adam)):
             vectors |= {f'{name}_adam_mean': adam.mean, f'{name}_adam_square': adam.square}
         return vectors
+
+
+def _copied(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.detach().cpu().numpy().copy()

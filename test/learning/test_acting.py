@@ -128,7 +128,8 @@ def test_untrained_levels_act_at_random():
 def test_subgoals_stay_in_the_workspace_and_commands_in_range():
     configs = PlannerConfig(random_share=1.0, reach=1.0, **SMALL), ControllerConfig(noise=2.0, **SMALL)
     planner, controller = play(*actors(configs=configs))
-    assert (planner.subgoal[..., :3] >= REACH.workspace.low).all() and (planner.subgoal[..., :3] <= REACH.workspace.high).all()
+    position = planner.subgoal[..., :3]
+    assert (position >= REACH.workspace.low).all() and (position <= REACH.workspace.high).all()
     assert np.abs(controller.action).max() <= 1.0
 
 

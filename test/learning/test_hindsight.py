@@ -31,8 +31,8 @@ def episodes(number: int, **changes) -> Episodes:
     values = dict(
         worker=0, incarnation=0, round=0, level=number, weights=0, statistics=0, observation=observation,
         achieved_goal=observation[..., :3].copy(), desired_goal=np.tile([1.4, 0.7, 0.6], (ARMS, 1)),
-        success=np.zeros((STEPS + 1, ARMS), dtype=bool), subgoal=subgoal, tolerance=np.tile([0.02, 0.005], (STEPS, ARMS, 1)),
-        speed=np.ones((STEPS, ARMS)), attempt=attempt,
+        success=np.zeros((STEPS + 1, ARMS), dtype=bool), subgoal=subgoal,
+        tolerance=np.tile([0.02, 0.005], (STEPS, ARMS, 1)), speed=np.ones((STEPS, ARMS)), attempt=attempt,
         steps_left=np.tile(np.arange(5, 0, -1, dtype=np.uint16), 10)[:, None].repeat(ARMS, axis=1),
         testing=np.zeros((STEPS, ARMS), dtype=bool), action=np.full((STEPS, ARMS, 4), 0.25),
         exploring=np.ones((STEPS, ARMS), dtype=bool))
@@ -64,7 +64,8 @@ def test_without_hindsight_the_goal_is_the_episodes_own():
 
 def test_a_hindsight_action_means_what_the_gripper_reached():
     sample, geometry = planner_samples(sliding_share=1.0, **PURE)
-    np.testing.assert_allclose(geometry.subgoal(sample.observation, sample.action)[:, :3], sample.following[:, :3], atol=1e-12)
+    subgoal = geometry.subgoal(sample.observation, sample.action)[:, :3]
+    np.testing.assert_allclose(subgoal, sample.following[:, :3], atol=1e-12)
 
 
 def test_an_unchanged_action_means_the_subgoal_that_was_commanded():
@@ -118,7 +119,8 @@ def test_most_goals_are_not_yet_reached():
 
 def test_controller_goals_of_hindsight_were_reached_within_the_window():
     sample = controller_samples(future_share=1.0, elsewhere_share=0.0, window=3)
-    ahead = (sample.goal[:, 0] - sample.observation[:, 0]) / np.maximum(sample.following[:, 0] - sample.observation[:, 0], 1e-9)
+    x = sample.observation[:, 0]
+    ahead = (sample.goal[:, 0] - x) / np.maximum(sample.following[:, 0] - x, 1e-9)
     assert ahead.min() > 0.99 and ahead.max() < 3.01
 
 

@@ -26,8 +26,9 @@ def one_thread():
 
 
 def trained(seed: int, rounds: int = ROUNDS, planner=None, controller=None) -> Training:
-    training = Training(PointMass.task, lambda arms, purpose: PointMass(arms, seed, purpose=purpose), 16, seed,
-                        PlannerConfig(**(PLANNER | (planner or {}))), ControllerConfig(**(CONTROLLER | (controller or {}))))
+    configs = PlannerConfig(**(PLANNER | (planner or {}))), ControllerConfig(**(CONTROLLER | (controller or {})))
+    simulate = lambda arms, purpose: PointMass(arms, seed, purpose=purpose)  # noqa: E731
+    training = Training(PointMass.task, simulate, 16, seed, *configs)
     for round in range(rounds):
         training.run_round(round)
     return training

@@ -68,7 +68,7 @@ def test_printed_sums_give_the_printed_means():
 
 
 def test_printed_sums_give_the_printed_deviations_within_one_percent():
-    # The worst is 0.9 %, the object's x: mean 1.35, std 0.05, so 5 printed digits of the squares leave 2 of the variance.
+    # The worst is 0.9 %, the object's x: mean 1.35, std 0.05, so 5 printed digits leave 2 of the variance.
     std = rs.std(rs.from_sums(COUNT, printed(2), printed(3)), np.zeros(29))
     np.testing.assert_allclose(std, printed(1), rtol=0.01)
 
