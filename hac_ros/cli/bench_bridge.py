@@ -22,7 +22,9 @@ class Driver(Node):
 
     def __init__(self, run: str, task, commands: np.ndarray):
         super().__init__('bench_driver')
-        self.task, self.commands = task, commands
+        self.task, self.arms = task, commands.shape[1]
+        self.commands = [messages.from_commands(records.Commands(records.StepId(run, 0, 0, 0, 0), value), Header())
+                         for value in commands]   # made beforehand: it is the bridge that is measured
         self.publisher = topics.publisher(self, topics.ARM_COMMAND, run)
         self.state, self.first, self.done = None, Future(), Future()
         self.wanted = 0
@@ -35,8 +37,7 @@ class Driver(Node):
         step = messages.to_id(msg.id)
         if self.state == step:
             return
-        self.state = step
-        messages.to_arm_state(msg, self.task.observation)
+        self.state, self.id = step, msg.id
         if not self.first.done():
             self.first.set_result(True)
         if step.step > 0 and self.wanted:
@@ -50,9 +51,10 @@ class Driver(Node):
 
     def send(self):
         """Command the state that came last."""
-        value = self.commands[len(self.latencies) % len(self.commands)]
+        message = self.commands[len(self.latencies) % len(self.commands)]
+        message.id = self.id
         self.sent = time.perf_counter()
-        self.publisher.publish(messages.from_commands(records.Commands(self.state, value), Header()))
+        self.publisher.publish(message)
 
     def drive(self, executor, steps: int) -> float:
         """Make ``steps`` control steps on every arm; return control steps/s over all arms."""
@@ -63,7 +65,7 @@ class Driver(Node):
         executor.spin_until_future_complete(self.done, timeout_sec=300)
         if not self.done.done():
             raise RuntimeError(f'the bridge made {steps - self.wanted} of {steps} steps in 300 s')
-        return steps * self.commands.shape[1] / (time.perf_counter() - begin)
+        return steps * self.arms / (time.perf_counter() - begin)
 
 
 def measure(task_name: str, arms: int, pairs: int, steps: int, seed: int, threads: int = 1) -> dict:

@@ -55,7 +55,7 @@ class EvaluatorNode(Node):
         if not self.config.resume or not self.bundle.exists():
             return (-1.0, 0.0)
         report = read_bundle(self.bundle, self.task.name, self.config.control).report
-        return _rank(report['success_rate'], report['mean_final_distance'])
+        return _rank(report['success_rate'], report['confirmed'], report['mean_final_distance'])
 
     def on_weights(self, msg):
         """Keep weights, and evaluate a version that has become complete."""
@@ -100,9 +100,8 @@ class EvaluatorNode(Node):
         self.metrics.publish(messages.from_metrics('evaluator', 0, version, values, self.config.run, stamp))
 
     def keep(self, pair, report: evaluation.EvaluationReport, confirmed: float) -> None:
-        """Write the bundle if it is the best so far; where two are equal the confirmed or closer one is."""
-        rank = _rank(report.success_rate if confirmed != confirmed else max(confirmed, report.success_rate),
-                     report.mean_final_distance)
+        """Write the bundle if it is the best so far; what was confirmed counts by its confirmation."""
+        rank = _rank(report.success_rate, confirmed, report.mean_final_distance)
         if rank < self.best:
             return
         self.best = rank
@@ -119,8 +118,9 @@ class EvaluatorNode(Node):
         self.ownership.release()
 
 
-def _rank(success_rate: float, distance: float) -> tuple[float, float]:
-    return (success_rate, -distance)
+def _rank(success_rate: float, confirmed: float | None, distance: float) -> tuple[float, float]:
+    was_confirmed = confirmed is not None and confirmed == confirmed
+    return (confirmed if was_confirmed else success_rate, -distance)
 
 
 def main(argv=None):

@@ -107,8 +107,12 @@ class Recorder(Node):
 
     def complete_checkpoint(self, round_: int) -> None:
         """Write the manifest of a version all of whose parts have been written."""
-        if round_ and round_ % self.config.checkpoint_every == 0:
+        if not round_ or round_ % self.config.checkpoint_every:
+            return
+        try:
             checkpoint.write_manifest(self.folder.checkpoint, round_, {part: round_ for part in topics.CONSUMERS})
+        except (ValueError, atomic_files.WriteFailed) as error:
+            self.health.refuse('checkpoint not completed', error)
 
     def finish(self, row: dict[str, float]) -> None:
         """Write the result and end the process, which ends the launch."""
