@@ -3,7 +3,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-_ENTRY = re.compile(r'(?P<type>[\w/]+(?:\[\d*\])?)\s+(?P<name>\w+)\s*(?:=\s*(?P<value>[^#]*?))?\s*(?:#\s*(?P<comment>.*))?')
+_ENTRY = re.compile(r'(?P<type>[\w/]+(?:\[\d*\])?)\s+(?P<name>\w+)\s*(?:=\s*(?P<value>[^#]*?))?'
+                    r'\s*(?:#\s*(?P<comment>.*))?')
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def read(path: Path) -> MessageFile:
         line = line.strip()
         if line.startswith('#'):
             if entries:
-                raise ValueError(f'{path.name}:{number}: a comment line below an entry came; put it on the line of its entry')
+                raise ValueError(f'{path.name}:{number}: a comment came below an entry; put it behind the entry')
             above.append(line.lstrip('# '))
         elif line:
             entries.append(_entry(path, number, line))

@@ -24,6 +24,9 @@ def _value(node, field, name: str):
         value = node.declare_parameter(name, default, descriptor(field)).value
     except (InvalidParameterTypeException, InvalidParameterValueException) as error:
         raise ValueError(f'parameter {name}: {_accepted(field)} is wanted ({error})') from error
+    choices = field.metadata.get('choices')
+    if choices is not None and value not in choices:    # ROS knows ranges, but no choices
+        raise ValueError(f'parameter {name}: {value!r} came, {_accepted(field)} is wanted')
     return tuple(value) if isinstance(field.default, tuple) else value
 
 

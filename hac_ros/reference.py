@@ -20,10 +20,11 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 DOCUMENT = 'docs/reference.md'
 COMMAND = f'python -m hac_ros.reference > {DOCUMENT}'
 
-# node -> the sections that it declares, as (prefix, dataclass). test/ros/test_parameters.py compares the nodes with it.
-_RUN, _PLANNER, _CONTROLLER = ('', config.RunConfig), ('planner', config.PlannerConfig), ('controller', config.ControllerConfig)
+# node -> the sections that it declares, as (prefix, dataclass); test/ros/test_parameters.py compares the nodes with it
+_RUN, _PLANNER = ('', config.RunConfig), ('planner', config.PlannerConfig)
+_CONTROLLER, _LEARNER = ('controller', config.ControllerConfig), ('', LearnerOptions)
+_EVALUATION = 'evaluation', config.EvaluationConfig
 _BRIDGE, _NORMALIZER = ('bridge', config.BridgeConfig), ('normalizer', config.NormalizerConfig)
-_EVALUATION, _LEARNER = ('evaluation', config.EvaluationConfig), ('', LearnerOptions)
 DECLARED = {
     'mujoco_bridge': (_RUN, _BRIDGE),
     'planner': (_RUN, _PLANNER),
@@ -36,13 +37,14 @@ DECLARED = {
 }
 
 _TOPICS = """\
-In the order in which data flows. `<run>` is the run's name, `<n>` the worker's number. A reader keeps the depth given here;
-late joiners get what is marked so. Where several write to one topic, each keeps only its newest for late joiners; those of
-`metrics` keep as many as their reader."""
+In the order in which data flows. `<run>` is the run's name, `<n>` the worker's number. A reader keeps the depth given
+here; late joiners get what is marked so. Where several write to one topic, each keeps only its newest for late joiners;
+those of `metrics` keep as many as their reader."""
 
 _PARAMETERS = """\
 Every node also reads `launch/params/default.yaml`, then the preset (`launch/params/<preset>.yaml`), which override the
-defaults below. All are read-only while a node runs. A value that does not fit ends the node at its start with one line."""
+defaults below. All are read-only while a node runs. A value that does not fit ends the node at its start, with one
+line."""
 
 
 def document() -> str:
@@ -103,7 +105,7 @@ def _messages() -> str:
 
 
 def _message(message: message_files.MessageFile) -> str:
-    entries = [(f'`{entry.name}` = {entry.value}' if entry.value else f'`{entry.name}`', f'`{entry.type}`', entry.comment)
+    entries = [(f'`{entry.name}`' + f' = {entry.value}' * bool(entry.value), f'`{entry.type}`', entry.comment)
                for entry in (*message.constants, *message.fields)]
     return f'### {message.name}\n\n{message.comment}\n\n' + _table(('Field', 'Type', 'Meaning'), entries)
 
@@ -134,9 +136,9 @@ def _accepted(field: dataclasses.Field) -> str:
     low, high, choices = (field.metadata[key] for key in ('low', 'high', 'choices'))
     if choices is not None:
         return ', '.join(f'`{choice}`' for choice in choices)
-    words = {bool: 'true, false', int: 'integer', float: 'number', str: 'text', tuple: 'list, each'}[type(field.default)]
+    words = {bool: 'true, false', int: 'integer', float: 'number', str: 'text', tuple: 'list, each'}
     bounds = [f'{word} {bound!r}' for word, bound in (('from', low), ('to', high)) if bound is not None]
-    return ' '.join([words, *bounds])
+    return ' '.join([words[type(field.default)], *bounds])
 
 
 # Executables

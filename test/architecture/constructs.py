@@ -29,8 +29,7 @@ def forbidden(source: str) -> list[tuple[int, str]]:
 
 def _imported(node) -> list[tuple[str, str]]:
     if isinstance(node, ast.Import):
-        return [(alias.asname or alias.name.partition('.')[0], alias.name if alias.asname else alias.name.partition('.')[0])
-                for alias in node.names] + [(alias.name, alias.name) for alias in node.names]
+        return [(alias.asname or alias.name, alias.name) for alias in node.names]
     if isinstance(node, ast.ImportFrom) and node.module:
         return [(alias.asname or alias.name, f'{node.module}.{alias.name}') for alias in node.names]
     return []
@@ -41,7 +40,7 @@ def _in_call(call: ast.Call, names: dict[str, str]) -> list[str]:
     called = names.get(first, first) + dot + rest
     found = [f'{called}: {FORBIDDEN_CALLS[called]}'] if called in FORBIDDEN_CALLS else []
     return found + [f'{word.arg}: {FORBIDDEN_KEYWORDS[word.arg]}' for word in call.keywords
-                    if word.arg in FORBIDDEN_KEYWORDS and not (isinstance(word.value, ast.Constant) and not word.value.value)]
+                    if word.arg in FORBIDDEN_KEYWORDS and ast.unparse(word.value) != 'False']
 
 
 def undocumented(source: str) -> list[str]:
@@ -53,7 +52,8 @@ def undocumented(source: str) -> list[str]:
     tree = ast.parse(source)
     found = [] if ast.get_docstring(tree) else ['module']
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-    described = {item.name for owner in classes for item in owner.body if _is_function(item) and ast.get_docstring(item)}
+    described = {item.name for owner in classes for item in owner.body
+                 if _is_function(item) and ast.get_docstring(item)}
     for node in tree.body:
         if (_is_function(node) or node in classes) and _is_public(node) and not ast.get_docstring(node):
             found.append(node.name)

@@ -12,7 +12,8 @@ JOINED = {'rollout', 'probes', 'evaluation', 'protocol', 'run_folder', 'metrics_
 ROS_LAYER = {'topics', 'messages', 'parameters', 'markers'}
 ROWS = (BASE, PARTS, JOINED, ROS_LAYER, {'nodes'}, {'cli', 'reference'})
 
-ROS = re.compile(r'(rclpy|launch|launch_ros|hac_ros\.(msg|srv)|(rosidl|ament|tf2)_\w+|\w+_(msgs|srvs|interfaces))(\..*)?')
+ROS = re.compile(r'(rclpy|launch|launch_ros|hac_ros\.(msg|srv)|(rosidl|ament|tf2)_\w+|\w+_(msgs|srvs|interfaces))'
+                 r'(\..*)?')
 ROS_PLACES = ROS_LAYER | {'nodes', 'cli', 'reference'}
 TORCH_PLACES = ('learning', 'nodes.learner', 'cli')
 EXCEPTIONS = {('launching', 'ament_index_python')}   # finds share folders; real launch does the same
@@ -24,7 +25,7 @@ def modules(root: Path) -> dict[str, Path]:
 
 
 def imports(path: Path) -> list[tuple[int, str]]:
-    """Return (line, dotted name) of everything that a file imports, wherever in it; a relative import begins with a dot."""
+    """Return (line, dotted name) of all that a file imports, wherever in it; a relative import begins with a dot."""
     found = []
     for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
         if isinstance(node, ast.Import):

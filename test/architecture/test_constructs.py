@@ -55,7 +55,8 @@ def test_what_only_looks_alike_is_not_found(source):
 
 
 def test_what_lacks_a_docstring_is_found():
-    source = 'class A:\n  def f(self):\n    "Says."\n  def g(self): pass\nclass B:\n  "Says."\n  def f(self): pass\ndef h(): pass\ndef _i(): pass'
+    source = ('class A:\n  def f(self):\n    "Says."\n  def g(self): pass\n'
+              'class B:\n  "Says."\n  def f(self): pass\ndef h(): pass\ndef _i(): pass')
     assert constructs.undocumented(source) == ['module', 'A', 'h', 'A.g']
 
 

@@ -12,9 +12,10 @@ def test_no_import_goes_in_a_forbidden_direction():
 
 
 @pytest.mark.parametrize('module, loads, never', [
-    ('nodes.learner', 'torch', 'mujoco'), ('nodes.mujoco_bridge', 'mujoco', 'torch'), ('nodes.planner', 'numpy', 'torch'),
-    ('nodes.controller', 'numpy', 'torch'), ('nodes.normalizer', 'numpy', 'torch'), ('nodes.recorder', 'numpy', 'mujoco'),
-    ('nodes.evaluator', 'mujoco', 'torch'), ('nodes.planner', 'numpy', 'mujoco'), ('evaluation', 'mujoco', 'rclpy'),
+    ('nodes.learner', 'torch', 'mujoco'), ('nodes.mujoco_bridge', 'mujoco', 'torch'),
+    ('nodes.planner', 'numpy', 'torch'), ('nodes.planner', 'numpy', 'mujoco'), ('nodes.controller', 'numpy', 'torch'),
+    ('nodes.controller', 'numpy', 'mujoco'), ('nodes.normalizer', 'numpy', 'torch'),
+    ('nodes.recorder', 'numpy', 'mujoco'), ('nodes.evaluator', 'mujoco', 'torch'), ('evaluation', 'mujoco', 'rclpy'),
     ('protocol', 'numpy', 'rclpy'), ('cli.__init__', 'argparse', 'rclpy'), ('environment', 'json', 'numpy')])
 def test_a_node_loads_only_the_libraries_that_it_works_with(module, loads, never):
     packages = import_rules.reached(PACKAGE, module)
@@ -35,7 +36,8 @@ def package(tmp_path):
            'learning/td3.py': 'import torch\nfrom hac_ros import records', 'simulation/arms.py': 'import mujoco',
            'messages.py': 'from hac_ros import msg\nfrom hac_ros.learning import td3', 'nodes/__init__.py': '',
            'nodes/learner.py': 'import rclpy\nfrom hac_ros import messages', 'safety/__init__.py': '',
-           'cli/__init__.py': 'from hac_ros.nodes.learner import main', 'evaluation.py': 'from hac_ros.simulation import arms'})
+           'cli/__init__.py': 'from hac_ros.nodes.learner import main',
+           'evaluation.py': 'from hac_ros.simulation import arms'})
     return write
 
 

@@ -52,7 +52,8 @@ def test_a_file_is_read_as_rosidl_reads_it():
         assert all(getattr(kind, constant.name) == int(constant.value) for constant in message.constants)
 
 
-@pytest.mark.parametrize('text, words', [('uint8 a\n# of b\nuint8 b\n', 'Bad.msg:2'), ('uint8\n', "Bad.msg:1: 'uint8' came")])
+@pytest.mark.parametrize('text, words', [('uint8 a\n# of b\nuint8 b\n', 'Bad.msg:2'),
+                                         ('uint8\n', "Bad.msg:1: 'uint8' came")])
 def test_a_line_that_cannot_be_read_is_named(tmp_path, text, words):
     path = tmp_path / 'Bad.msg'
     path.write_text(text)

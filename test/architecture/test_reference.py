@@ -21,7 +21,8 @@ def test_the_document_is_up_to_date(text):
 
 
 def test_the_executables_are_the_nodes():
-    assert {'learner' if node.endswith('_learner') else node for node in reference.DECLARED} == set(reference.executables())
+    nodes = {'learner' if node.endswith('_learner') else node for node in reference.DECLARED}
+    assert nodes == set(reference.executables())
     assert all(all(texts) for texts in reference.executables().values())
 
 
