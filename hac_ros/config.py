@@ -51,7 +51,7 @@ class RunConfig(Checked):
     workers: int = option(1, 'Workers that feed the run', low=1, high=9999)
     folder: str = option('runs', 'Folder in which the run has its own')
     resume: bool = option(False, 'Go on from the checkpoint in the run folder')
-    checkpoint_every: int = option(10, 'Rounds between checkpoints', low=1, high=10000)
+    checkpoint_every: int = option(10, 'Rounds between checkpoints', low=1, high=12)
 
 
 @dataclass(frozen=True)

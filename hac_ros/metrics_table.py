@@ -4,6 +4,7 @@ Two runs of one seed give the same bytes in every column but those whose names b
 last: rows are written strictly in the order of rounds, columns are fixed, and a number is written so that equal
 bits are equal text.
 """
+import csv
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -122,6 +123,12 @@ class MetricsTable:
         if content != wanted:
             atomic_files.write_bytes(self.path, wanted.encode())
         return len(rows)
+
+
+def read_rows(path) -> list[dict[str, str]]:
+    """Return the rows of a metrics.csv, column -> text, empty where nothing was measured."""
+    with open(path, encoding='utf-8', newline='') as file:
+        return list(csv.DictReader(file))
 
 
 def _sound_rows(rows: list[str], commas: int) -> list[str]:

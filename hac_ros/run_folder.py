@@ -57,6 +57,7 @@ class RunFolder:
         self.metrics = self.path / 'metrics.csv'
         self.tensorboard = self.path / 'tensorboard'
         self.checkpoint = self.path / 'checkpoint'
+        self.journal = self.checkpoint / 'journal'
         self.bundle = self.path / 'bundle'
         self.log = self.path / 'log'
 

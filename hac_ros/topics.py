@@ -14,7 +14,8 @@ from rosgraph_msgs.msg import Clock
 from std_srvs.srv import SetBool, Trigger
 
 WRITERS = 64    # readers of topics with several writers keep so many samples
-VERSIONS = 16   # versions of weights and statistics that a late joiner still gets
+VERSIONS = 16   # versions of weights that a late joiner still gets
+STATISTICS_VERSIONS = 32   # of statistics: a learner that comes back trains again from its last checkpoint
 
 
 def _reliable(depth: int, latched: bool = False) -> QoSProfile:
@@ -27,6 +28,7 @@ EVENTS = _reliable(WRITERS)              # every one counts, several writers
 LATCHED = _reliable(1, latched=True)     # the newest, for late joiners too; one writer
 LEDGER = _reliable(WRITERS, latched=True)        # the newest of each of several writers
 HISTORY = _reliable(VERSIONS, latched=True)      # the last few versions
+LONG_HISTORY = _reliable(STATISTICS_VERSIONS, latched=True)
 CLOCK = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
@@ -53,7 +55,7 @@ PLANNER_EPISODES = Topic('{run}/planner/episodes', Episodes, EVENTS, 'planners: 
 CONTROLLER_EPISODES = Topic('{run}/controller/episodes', Episodes, EVENTS, 'controllers: a finished round')
 CONTRIBUTION = Topic('{run}/contribution', Contribution, LEDGER, 'planners: cumulative statistics of a worker')
 RECEIPT = Topic('{run}/receipt', Receipt, LEDGER, 'learners, normalizer: rounds that they hold')
-STATISTICS = Topic('{run}/statistics', Statistics, HISTORY, 'normalizer: running statistics, by version')
+STATISTICS = Topic('{run}/statistics', Statistics, LONG_HISTORY, 'normalizer: running statistics, by version')
 PLANNER_WEIGHTS = Topic('{run}/planner/weights', PolicyWeights, HISTORY, 'planner learner: weights, by version')
 CONTROLLER_WEIGHTS = Topic('{run}/controller/weights', PolicyWeights, HISTORY,
                            'controller learner: weights, by version')

@@ -1,4 +1,6 @@
 """A worker's side of the running statistics: what this incarnation has seen in all, one round after the other."""
+from collections.abc import Callable
+
 from hac_ros.learning import running_statistics
 from hac_ros.records import Contribution, ContributionId, Moments
 
@@ -8,19 +10,19 @@ class Contributor:
 
     A round goes in only when the statistics of the round after it are out, so that a version covers exactly the
     rounds that it should, and only if the normalizer does not hold it yet, so that a round that was run again
-    after a crash does not count twice.
+    after a crash does not count twice. ``store`` is called with each contribution before it goes out; given what was
+    stored last as ``stored``, a new process goes on as the same incarnation, to the bit.
     """
 
-    def __init__(self, worker: int, incarnation: int, space):
-        self.worker, self.incarnation, self.space = worker, incarnation, space
-        self._total, self._rejected = running_statistics.empty(space.size), 0
-        self._first = self._last = None
-        self._sequence = 0
+    def __init__(self, worker: int, incarnation: int, space, stored: Contribution | None = None,
+                 store: Callable[[Contribution], None] = lambda contribution: None):
+        self.worker, self.incarnation, self.space, self._store = worker, incarnation, space, store
         self._waiting: dict[int, tuple[Moments, int]] = {}
+        self._newest = stored
 
     def finish(self, round_: int, observation) -> None:
         """Hold the observations (..., O) of ``round_`` ready."""
-        if self._last is None or round_ > self._last:
+        if round_ > self._last:
             self._waiting[round_] = running_statistics.of_samples(observation.reshape(-1, self.space.size))
 
     def next(self, newest_statistics: int, held: int | None) -> Contribution | None:
@@ -32,11 +34,30 @@ class Contributor:
         if held is None:
             return None
         self._waiting = {r: m for r, m in self._waiting.items() if r >= held}
-        if held not in self._waiting or newest_statistics < held + 1 or (self._last is not None and held <= self._last):
+        if newest_statistics < held + 1:
             return None
-        moments, rejected = self._waiting.pop(held)
-        self._total, self._rejected = running_statistics.merge(self._total, moments), self._rejected + rejected
-        self._first, self._last = (held if self._first is None else self._first), held
-        self._sequence += 1
-        key = ContributionId(self.worker, self.incarnation, self._sequence, self._first, self._last)
-        return Contribution(key, self.space.name, self._total, self._rejected)
+        if held == self._last:
+            return self._newest      # stored before a crash, and perhaps never heard
+        if held not in self._waiting or held < self._last:
+            return None
+        if self._newest is not None and held > self._last + 1:
+            self._begin_incarnation()
+        self._newest = self._with(held, *self._waiting.pop(held))
+        self._store(self._newest)
+        return self._newest
+
+    def _begin_incarnation(self) -> None:
+        """What was stored does not reach the rounds that the normalizer holds: another has gone on meanwhile."""
+        self.incarnation, self._newest = self.incarnation + 1, None
+
+    @property
+    def _last(self) -> int:
+        return -1 if self._newest is None else self._newest.id.last_round
+
+    def _with(self, round_: int, moments: Moments, rejected: int) -> Contribution:
+        old = self._newest
+        if old is None:
+            return Contribution(ContributionId(self.worker, self.incarnation, 1, round_, round_), self.space.name,
+                                moments, rejected)
+        key = ContributionId(self.worker, old.id.incarnation, old.id.sequence + 1, old.id.first_round, round_)
+        return Contribution(key, self.space.name, running_statistics.merge(old.moments, moments), old.rejected + rejected)

@@ -51,8 +51,8 @@ class EvaluatorNode(Node):
         topics.subscribe(self, topics.STATISTICS, self.on_statistics, run)
 
     def _best_so_far(self) -> tuple[float, float]:
-        """Return the rank of the bundle that a resumed run has already."""
-        if not self.config.resume or not self.bundle.exists():
+        """Return the rank of the bundle that the run has already."""
+        if not self.bundle.exists():
             return (-1.0, 0.0)
         report = read_bundle(self.bundle, self.task.name, self.config.control).report
         return _rank(report['success_rate'], report['confirmed'], report['mean_final_distance'])

@@ -7,6 +7,7 @@ import torch
 from hac_ros import messages, records, run_folder, tasks, topics
 from hac_ros.config import ControllerConfig, PlannerConfig, RunConfig, option
 from hac_ros.learning import checkpoint
+from hac_ros.learning.journal import EpisodeJournal
 from hac_ros.learning.learner import Learner
 from hac_ros.nodes import process
 from hac_ros.nodes.health import Health
@@ -54,7 +55,7 @@ class LearnerNode(Node):
         self.version, self.last = 0, None
         self.pending: dict[int, records.Statistics] = {}
         self.held = {worker: 0 for worker in range(self.config.workers)}
-        self.training: dict[int, dict] = {}
+        self.training: dict[int, dict] = {}    # version -> metrics of its training: to be reported, and the last two
         self.measured: dict[int, dict[int, dict]] = {}
         self._open_topics()
 
@@ -64,9 +65,9 @@ class LearnerNode(Node):
         self.weights = topics.publisher(self, topics.WEIGHTS[self.number], run)
         self.receipts = topics.publisher(self, topics.RECEIPT, run)
         self.metrics = topics.publisher(self, topics.METRICS, run)
-        self.folder = run_folder.RunFolder(self.config.folder, run).checkpoint
-        if self.config.resume:
-            self.restore()
+        folder = run_folder.RunFolder(self.config.folder, run)
+        self.folder, self.journal = folder.checkpoint, EpisodeJournal(folder.journal / self.consumer)
+        self.restore()
         self.acknowledge()
         topics.subscribe(self, topics.STATISTICS, self.on_statistics, run)
         topics.subscribe(self, topics.EPISODES[self.number], self.on_episodes, run)
@@ -91,15 +92,20 @@ class LearnerNode(Node):
             return
         try:
             episodes = messages.to_episodes(msg, self.task.observation)
-            self.learner.add(episodes)
+            self.hold(episodes)
         except ValueError as error:
             self.health.refuse('episodes refused', error)
             return
-        self.held[msg.worker] += 1
+        self.journal.write(episodes)
         self.acknowledge()
-        self.measured.setdefault(msg.round, {})[msg.worker] = self.learner.measure(episodes)
         self.report(msg.round)
         self.advance()
+
+    def hold(self, episodes: records.Episodes) -> None:
+        """Add a round to the replay and measure it."""
+        self.learner.add(episodes)
+        self.held[episodes.worker] += 1
+        self.measured.setdefault(episodes.round, {})[episodes.worker] = self.learner.measure(episodes)
 
     def acknowledge(self) -> None:
         """Tell how many rounds of each worker are held."""
@@ -124,6 +130,7 @@ class LearnerNode(Node):
         if weights.version and weights.version % self.config.checkpoint_every == 0:
             self.store(weights)
         self.last = weights
+        self.training.pop(weights.version - topics.VERSIONS, None)
         self.weights.publish(messages.from_weights(weights, self.config.run, self.get_clock().now().to_msg()))
         self.report(weights.version)
 
@@ -134,7 +141,7 @@ class LearnerNode(Node):
             return
         rows = [measured[worker] for worker in sorted(measured)]
         values = {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
-        values.update(self.training.pop(round_))
+        values.update(self.training[round_])
         del self.measured[round_]
         self.metrics.publish(messages.from_metrics(self.consumer, 0, round_, values, self.config.run,
                                                    self.get_clock().now().to_msg()))
@@ -146,13 +153,25 @@ class LearnerNode(Node):
         for each in (self.last, weights):
             kept.update({f'weights/{each.version}/{name}': value for name, value in each.tensors.items()})
         updates = {str(each.version): each.updates for each in (self.last, weights)}
+        training = {str(each.version): _fit_for_json(self.training[each.version]) for each in (self.last, weights)}
         held = {str(worker): rounds for worker, rounds in self.held.items()}
         checkpoint.write_part(self.folder, self.consumer, weights.version, kept,
-                              {'learner': info, 'updates': updates, 'held': held})
+                              {'learner': info, 'updates': updates, 'training': training, 'held': held})
+        self.journal.drop_before(weights.version - 2 * self.config.checkpoint_every - 2)   # two checkpoints are kept
 
     def restore(self) -> None:
-        """Go on from the checkpoint: the version before it and its own are published again."""
-        manifest = checkpoint.read_manifest(self.folder)
+        """Go on from the last complete checkpoint and the journal; the versions since are trained again, the same."""
+        if any(self.folder.glob('manifest-*')):
+            self.restore_part(checkpoint.read_manifest(self.folder))
+        for episodes in self.journal.read(self.held):
+            self.hold(episodes)
+        if any(self.held.values()):
+            self.get_logger().info(f'goes on with version {self.version} and {self.held} rounds of each worker')
+
+    def restore_part(self, manifest: checkpoint.Manifest) -> None:
+        """Take the state of a checkpoint, and publish its weights and those of the version before it."""
+        for reason in manifest.refused:
+            self.get_logger().warning(reason)
         part = checkpoint.read_part(self.folder, self.consumer, manifest.version)
         own = {name.removeprefix('learner/'): value for name, value in part.tensors.items() if name.startswith('learner/')}
         self.learner.load_state(own, part.info['learner'])
@@ -160,7 +179,7 @@ class LearnerNode(Node):
         for version in (part.version - 1, part.version):
             prefix = f'weights/{version}/'
             tensors = {n.removeprefix(prefix): v for n, v in part.tensors.items() if n.startswith(prefix)}
-            self.training[version] = self.learner.training_metrics()
+            self.training[version] = _from_json(part.info['training'][str(version)])
             self.last = records.Weights(self.number, version, version, part.info['updates'][str(version)], tensors)
             self.weights.publish(messages.from_weights(self.last, self.config.run, self.get_clock().now().to_msg()))
         self.version = part.version + 1
@@ -168,6 +187,14 @@ class LearnerNode(Node):
     def close(self) -> None:
         """Give the node's name back."""
         self.ownership.release()
+
+
+def _fit_for_json(values: dict[str, float]) -> dict:
+    return {name: None if value != value else value for name, value in values.items()}
+
+
+def _from_json(values: dict) -> dict[str, float]:
+    return {name: float('nan') if value is None else value for name, value in values.items()}
 
 
 def main(argv=None):

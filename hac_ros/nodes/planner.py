@@ -1,10 +1,14 @@
 """The high level: proposes subgoals."""
+import functools
+
 from hac_ros import messages, records, topics
 from hac_ros.config import PlannerConfig
+from hac_ros.learning import journal
 from hac_ros.learning.contributor import Contributor
 from hac_ros.learning.planner import Planner
 from hac_ros.nodes import process
 from hac_ros.nodes.level import LevelNode, header
+from hac_ros.run_folder import RunFolder
 
 
 class PlannerNode(LevelNode):
@@ -16,7 +20,9 @@ class PlannerNode(LevelNode):
         super().__init__('planner', PlannerConfig, **node_options)
         run, worker = self.config.run, self.config.worker
         self.level = Planner(self.task, self.level_config, self.config.arms, self.config.seed, worker)
-        self.contributor = Contributor(worker, self.incarnation, self.task.observation)
+        path = RunFolder(self.config.folder, run).journal / f'planner_{worker}.json'
+        self.contributor = Contributor(worker, self.incarnation, self.task.observation, journal.read_contribution(path),
+                                       functools.partial(journal.write_contribution, path))
         self.held = None
         self.answers = topics.publisher(self, topics.SUBGOAL, run, worker)
         self.contributions = topics.publisher(self, topics.CONTRIBUTION, run)

@@ -12,6 +12,7 @@ from rclpy.task import Future
 
 SPIN_SLICE = 0.2   # [s] the events executor of Jazzy hangs without a timeout, and a signal is noticed after one
 REFUSED = 2        # exit status after a setting or a run that was refused
+FAILED = 1         # exit status after a disk that took no more
 
 _told_to_stop = threading.Event()
 
@@ -43,6 +44,9 @@ def run(make_node, argv=None) -> int:
             raise
         print(f'error: {error}', file=sys.stderr, flush=True)
         return REFUSED
+    except OSError as error:     # a full disk: what was not written was not acknowledged either
+        print(f'error: {error}', file=sys.stderr, flush=True)
+        return FAILED
     finally:
         _close(node, executor)
 

@@ -7,7 +7,7 @@ import time
 from hac_ros import atomic_files, config, messages, tasks, topics
 from hac_ros.learning import checkpoint
 from hac_ros.metrics_events import MetricsEvents
-from hac_ros.metrics_table import MetricsTable
+from hac_ros.metrics_table import MetricsTable, read_rows
 from hac_ros.msg import RunStatus
 from hac_ros.nodes import process
 from hac_ros.nodes.health import Health
@@ -22,6 +22,7 @@ from rclpy.task import Future
 SECTIONS = {'': config.RunConfig, 'bridge': config.BridgeConfig, 'normalizer': config.NormalizerConfig,
             'evaluation': config.EvaluationConfig, 'planner': config.PlannerConfig,
             'controller': config.ControllerConfig}
+PARTS = tuple(consumer for consumer in topics.CONSUMERS if consumer != 'normalizer')   # it has a journal only
 
 
 class Recorder(Node):
@@ -50,20 +51,23 @@ class Recorder(Node):
         self.end, self.judged, self.reached = rounds, -1, None
 
     def _open_table(self):
-        keep = 0
-        if self.config.resume:
-            keep = checkpoint.read_manifest(self.folder.checkpoint).version - 1
-            self.judged = keep - 1
-        self.progress = Progress(self.end * self.steps_per_round, keep * self.steps_per_round)
-        self.events = MetricsEvents(self.folder.tensorboard, keep * self.steps_per_round)
-        self.stack.callback(self.events.close)
         self.table = MetricsTable(self.folder.metrics, self.sources, steps_per_round=self.steps_per_round,
-                                  keep_rounds=keep, on_row=self.on_row)
+                                  on_row=self.on_row)
+        done = self.table.next_round
+        for round_, row in enumerate(read_rows(self.folder.metrics)):
+            if row['evaluation/confirmed']:
+                self.judge(round_, {name: float(value or 'nan') for name, value in row.items()})
+        self.judged = done - 1
+        self.progress = Progress(self.end * self.steps_per_round, done * self.steps_per_round)
+        self.events = MetricsEvents(self.folder.tensorboard, done * self.steps_per_round)
+        self.stack.callback(self.events.close)
 
     def _open_topics(self):
         run = self.config.run
         self.health = Health(self, run)
         self.status = topics.publisher(self, topics.STATUS, run)
+        if self.table.next_round >= self.end:
+            self.finish(self.table.next_round)
         topics.subscribe(self, topics.METRICS, self.on_metrics, run)
         self.publish_status()
 
@@ -79,6 +83,7 @@ class Recorder(Node):
             values = messages.to_metrics(msg)
             if msg.source == 'evaluator':
                 self.judge(msg.round, values)
+                self.publish_status()
             self.table.add(msg.source, msg.round, list(values), list(values.values()))
         except (ValueError, atomic_files.WriteFailed) as error:
             self.health.refuse('metrics refused', error)
@@ -94,7 +99,6 @@ class Recorder(Node):
                             'environment_steps': round_ * self.steps_per_round}
             if self.evaluation.stop:
                 self.end = self.schedule.end(round_)
-        self.publish_status()
 
     def on_row(self, row: dict[str, float]) -> None:
         """Pass a complete row on: to TensorBoard, the screen and the checkpoint; end after the last."""
@@ -102,7 +106,7 @@ class Recorder(Node):
         self.progress.show(row)
         self.complete_checkpoint(int(row['round']))
         if int(row['round']) + 1 >= self.end:
-            self.finish(row)
+            self.finish(int(row['round']) + 1)
         self.publish_status()
 
     def complete_checkpoint(self, round_: int) -> None:
@@ -110,15 +114,15 @@ class Recorder(Node):
         if not round_ or round_ % self.config.checkpoint_every:
             return
         try:
-            checkpoint.write_manifest(self.folder.checkpoint, round_, {part: round_ for part in topics.CONSUMERS})
+            checkpoint.write_manifest(self.folder.checkpoint, round_, {part: round_ for part in PARTS})
         except (ValueError, atomic_files.WriteFailed) as error:
             self.health.refuse('checkpoint not completed', error)
 
-    def finish(self, row: dict[str, float]) -> None:
+    def finish(self, rounds: int) -> None:
         """Write the result and end the process, which ends the launch."""
         self.result = {
             'run': self.config.run, 'task': self.config.task, 'seed': self.config.seed, 'reached': self.reached,
-            'bar': self.evaluation.bar, 'rounds': int(row['round']) + 1, 'environment_steps': row['environment_steps'],
+            'bar': self.evaluation.bar, 'rounds': rounds, 'environment_steps': rounds * self.steps_per_round,
             'seconds': round(time.monotonic() - self.began, 3)}
         atomic_files.write_json(self.folder.path / 'result.json', self.result)
         self.stopped.set_result(0)

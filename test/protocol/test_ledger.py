@@ -1,4 +1,5 @@
 """Who contributed what to the running statistics."""
+import dataclasses
 from fractions import Fraction
 
 import numpy as np
@@ -77,7 +78,7 @@ def test_a_round_that_is_run_again_counts_once():
     contributor.finish(0, observations(0, 0))
     first = contributor.next(1, 0)
     contributor.finish(0, observations(0, 0))            # begun anew by the bridge after a crash elsewhere
-    assert contributor.next(1, 0) is None
+    assert contributor.next(1, 0) is first
     contributor.finish(1, observations(0, 1))
     second = contributor.next(2, 1)
     assert (first.moments.count, second.moments.count) == (ROWS, 2 * ROWS)
@@ -90,6 +91,29 @@ def test_a_new_incarnation_leaves_out_what_the_normalizer_holds():
     assert contributor.next(10, held=4) is None          # an earlier incarnation contributed round 3
     contributor.finish(4, observations(0, 4))
     assert contributor.next(10, held=4).id.first_round == 4
+
+
+def test_a_process_that_comes_back_goes_on_to_the_bit():
+    stored, sent = [], []
+    contributor = Contributor(0, 1, SPACE, store=stored.append)
+    for round_ in range(6):
+        if round_ in (2, 3, 5):       # killed after it had stored, and before it published
+            contributor = Contributor(0, 100 + round_, SPACE, stored[-1], stored.append)
+            assert contributor.next(round_, held=round_ - 1) is stored[-1]
+        contributor.finish(round_, observations(0, round_))
+        sent.append(contributor.next(round_ + 1, round_))
+    whole = history(0, (), 6)[-1]
+    assert sent[-1].id == dataclasses.replace(whole.id, incarnation=1) and sent[-1].id.sequence == 6
+    assert np.array_equal(sent[-1].moments.mean, whole.moments.mean)
+    assert np.array_equal(sent[-1].moments.m2, whole.moments.m2)
+
+
+def test_a_process_whose_store_is_behind_begins_a_new_incarnation():
+    old = history(0, (), 2)[-1]
+    contributor = Contributor(0, 77, SPACE, stored=old)
+    contributor.finish(4, observations(0, 4))
+    new = contributor.next(newest_statistics=5, held=4)
+    assert new.id.incarnation != old.id.incarnation and (new.id.first_round, new.id.last_round) == (4, 4)
 
 
 def test_a_contribution_waits_for_the_statistics_before_it():

@@ -1,0 +1,113 @@
+"""What consumers have acknowledged, on disk before they say so: a process that dies forgets nothing.
+
+    checkpoint/journal/<learner>/worker_<n>-<round>.safetensors   episodes that a learner holds
+                       normalizer.jsonl                           contributions, one a line, in order of arrival
+                       planner_<worker>.json                      a worker's own contribution, before it is published
+"""
+import dataclasses
+import json
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+
+from hac_ros import atomic_files, tensor_file
+from hac_ros.records import Contribution, ContributionId, Episodes, Moments
+
+KIND = 'episodes'
+_FILE = re.compile(r'worker_(\d+)-(\d{8})\.safetensors')
+_ARRAYS = tuple(f.name for f in dataclasses.fields(Episodes) if 'ndarray' in str(f.type))
+_NUMBERS = tuple(f.name for f in dataclasses.fields(Episodes) if f.name not in _ARRAYS)
+
+
+class EpisodeJournal:
+    """The rounds that one learner holds beyond its last checkpoints, in ``folder``."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+
+    def write(self, episodes: Episodes) -> None:
+        """Write a round durably; raises WriteFailed if the disk does not take it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        arrays = {name: getattr(episodes, name) for name in _ARRAYS}
+        tensor_file.write(self._path(episodes.worker, episodes.round), KIND, arrays,
+                          {name: getattr(episodes, name) for name in _NUMBERS})
+
+    def read(self, held: dict[int, int]):
+        """Yield the episodes that follow ``held`` (worker -> rounds held) without a gap, by round, then worker.
+
+        A damaged file ends its worker's sequence: the bridge runs those rounds again.
+        """
+        waiting, held = sorted((round_, worker) for worker, round_ in self._names()), dict(held)
+        for round_, worker in waiting:
+            if held.get(worker) == round_:
+                try:
+                    file = tensor_file.read(self._path(worker, round_), KIND)
+                except tensor_file.DamagedFile:
+                    continue
+                held[worker] += 1
+                yield Episodes(**file.content, **file.tensors)
+
+    def drop_before(self, round_: int) -> None:
+        """Remove the rounds before ``round_``: checkpoints hold them."""
+        for worker, old in self._names():
+            if old < round_:
+                self._path(worker, old).unlink(missing_ok=True)
+
+    def _path(self, worker: int, round_: int) -> Path:
+        return self.folder / f'worker_{worker}-{round_:08d}.safetensors'
+
+    def _names(self) -> list[tuple[int, int]]:
+        found = (_FILE.fullmatch(entry.name) for entry in self.folder.glob('worker_*'))
+        return [(int(match[1]), int(match[2])) for match in found if match]
+
+
+class ContributionJournal:
+    """Every contribution that the normalizer entered, in order: one JSON object a line in the file at ``path``."""
+
+    def __init__(self, path):
+        self.path = Path(path)
+
+    def append(self, contribution: Contribution) -> None:
+        """Append durably; raises OSError if the disk does not take it."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.path, 'ab', buffering=0) as file:
+            end = file.tell()
+            line = (json.dumps(to_json(contribution)) + '\n').encode()
+            if file.write(line) < len(line):
+                file.truncate(end)
+                raise OSError(f'{self.path} took a part of a line only')
+            os.fsync(file.fileno())
+
+    def read(self) -> list[Contribution]:
+        """Return what was appended; a line that a crash cut short, which nobody acknowledged, is removed."""
+        content = self.path.read_bytes() if self.path.exists() else b''
+        complete = content[:content.rfind(b'\n') + 1]
+        if complete != content:
+            atomic_files.write_bytes(self.path, complete)
+        return [from_json(json.loads(line)) for line in complete.splitlines()]
+
+
+def write_contribution(path, contribution: Contribution) -> None:
+    """Write a worker's own contribution durably, in place of the one before."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    atomic_files.write_json(path, to_json(contribution))
+
+
+def read_contribution(path) -> Contribution | None:
+    """Return what ``write_contribution`` wrote, None if nothing."""
+    return from_json(json.loads(Path(path).read_bytes())) if Path(path).exists() else None
+
+
+def to_json(contribution: Contribution) -> dict:
+    """Return a contribution as JSON values; JSON's numbers keep every bit of a float64."""
+    moments = contribution.moments
+    return {'id': dataclasses.asdict(contribution.id), 'space': contribution.space, 'count': moments.count,
+            'mean': moments.mean.tolist(), 'm2': moments.m2.tolist(), 'rejected': contribution.rejected}
+
+
+def from_json(content: dict) -> Contribution:
+    """Return the contribution that ``to_json`` gave."""
+    moments = Moments(content['count'], np.array(content['mean']), np.array(content['m2']))
+    return Contribution(ContributionId(**content['id']), content['space'], moments, content['rejected'])
