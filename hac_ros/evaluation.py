@@ -6,13 +6,14 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from hac_ros import probes, tasks
+from hac_ros import probes, proposals, tasks
 from hac_ros.config import ControllerConfig, PlannerConfig
 from hac_ros.learning.bundle import Bundle, read_bundle
 from hac_ros.learning.controller import Controller
 from hac_ros.learning.level import ControllerLevel
 from hac_ros.learning.planner import Planner
-from hac_ros.records import Episodes, Statistics, Weights
+from hac_ros.proposals import Proposals
+from hac_ros.records import Statistics, Weights
 from hac_ros.rollout import Round, run_round
 from hac_ros.simulation.simulation import Simulation
 from hac_ros.tasks import Task
@@ -29,6 +30,8 @@ class EvaluationReport:
     controller_accuracy: float     # share of subgoal attempts that were reached; NaN if none ended
     probe_accuracy: float          # share of the fixed probes reached (hac_ros/probes.py); NaN if not asked for
     subgoal_diversity: float       # [m] std of the proposed subgoals' positions, mean of x, y, z
+    action_diversity: float        # std of the planner's actions (-1 .. 1), mean of x, y, z; 0: whatever the state
+    object_moved: float            # share of episodes whose object (without one: gripper) ended elsewhere
     steps: int                     # control steps of these episodes
     seconds: float                 # wall clock
     steps_per_s: float
@@ -39,6 +42,7 @@ class Evaluator:
 
     ``arms`` episodes run as one batch. An episode is a function of ``seed``, its round and its arm: pass another
     ``first_round`` to get fresh ones. ``with_probes`` adds the low level's accuracy on the probes.
+    proposals: the subgoals of the newest evaluation, None before the first.
     """
 
     def __init__(self, task: Task, planner: PlannerConfig, controller: ControllerConfig, arms: int, seed: int,
@@ -50,6 +54,7 @@ class Evaluator:
         self.level = ControllerLevel(task, controller)
         self.probe_arms = probes.simulation(task, control) if with_probes else None
         self.probe_controller = Controller(task, controller, probes.PROBES, seed)
+        self.proposals: Proposals | None = None
 
     def evaluate(self, planner: Weights, controller: Weights, statistics: Statistics, episodes: int,
                  first_round: int = 0, aborted: Callable[[], bool] = lambda: False) -> EvaluationReport | None:
@@ -72,7 +77,8 @@ class Evaluator:
         probe_accuracy = float('nan')
         if self.probe_arms is not None:
             probe_accuracy = probes.accuracy(self.probe_arms, self.probe_controller, controller, statistics)
-        return _report(found, probe_accuracy, episodes * self.task.steps, time.perf_counter() - began)
+        self.proposals = proposals.joined([each.proposals for each in found])
+        return _report(found, self.proposals, probe_accuracy, episodes * self.task.steps, time.perf_counter() - began)
 
     def close(self):
         """End the threads of the simulation."""
@@ -122,7 +128,7 @@ class _Measured:
     success: np.ndarray     # (N,)
     distance: np.ndarray    # (N,) [m]
     reward: np.ndarray      # (N,)
-    subgoals: np.ndarray    # (attempts, 4) [m], each at its first step
+    proposals: Proposals
     accuracy: float
 
 
@@ -130,21 +136,17 @@ def _measured(round_: Round, count: int, level: ControllerLevel) -> _Measured:
     planner = round_.planner
     distance = np.linalg.norm(planner.achieved_goal[-1] - planner.desired_goal, axis=-1)
     return _Measured(planner.success[-1, :count], distance[:count], round_.reward[1:, :count].sum(axis=0),
-                     _proposed(planner, count), level.measure(round_.controller)['controller/accuracy'])
+                     proposals.of_episodes(planner, count, level.task.gripper_locked),
+                     level.measure(round_.controller)['controller/accuracy'])
 
 
-def _proposed(planner: Episodes, count: int) -> np.ndarray:
-    """Return the subgoals (attempts, 4) of the first ``count`` arms, one for each attempt."""
-    new = np.diff(planner.attempt[:, :count].astype(np.int64), axis=0, prepend=-1) != 0
-    return planner.subgoal[:, :count][new]
-
-
-def _report(found: list[_Measured], probe_accuracy: float, steps: int, seconds: float) -> EvaluationReport:
+def _report(found: list[_Measured], proposed: Proposals, probe_accuracy: float, steps: int,
+            seconds: float) -> EvaluationReport:
     success, distance, reward = (np.concatenate([getattr(m, name) for m in found])
                                  for name in ('success', 'distance', 'reward'))
-    subgoals = np.concatenate([m.subgoals for m in found])
     return EvaluationReport(
         success_rate=float(success.mean()), episodes=len(success), mean_final_distance=float(distance.mean()),
         mean_episode_reward=float(reward.mean()), controller_accuracy=float(np.mean([m.accuracy for m in found])),
-        probe_accuracy=probe_accuracy, subgoal_diversity=float(subgoals[:, :3].std(axis=0).mean()), steps=steps,
-        seconds=seconds, steps_per_s=steps / seconds)
+        probe_accuracy=probe_accuracy, subgoal_diversity=float(proposed.subgoal[:, :3].std(axis=0).mean()),
+        action_diversity=proposed.action_diversity, object_moved=proposed.moved, steps=steps, seconds=seconds,
+        steps_per_s=steps / seconds)

@@ -4,6 +4,8 @@
                metrics.csv     a row a round            tensorboard/  the same as events
                checkpoint/     everything needed to go on
                bundle/         what acts: both policies, statistics, spaces, limits, evaluation
+               proposals/      where the planner sent the gripper, for each evaluation
+               films/          a film every so many evaluations, if asked for
                log/            what each process printed
 """
 import contextlib
@@ -59,6 +61,8 @@ class RunFolder:
         self.checkpoint = self.path / 'checkpoint'
         self.journal = self.checkpoint / 'journal'
         self.bundle = self.path / 'bundle'
+        self.proposals = self.path / 'proposals'
+        self.films = self.path / 'films'
         self.log = self.path / 'log'
 
     @contextlib.contextmanager

@@ -55,6 +55,7 @@ class Learner:
         results = [self.td3.update(batch) for batch in self._batches(rows, updates, features, rng)]
         self.metrics = self._metrics(results)
         self._measure_diversity(rows, features)
+        self._measure_values(rows, features)
         self.replay.drop_before(rows)
         return self._weights(version, statistics.version)
 
@@ -126,6 +127,18 @@ class Learner:
             action = self.td3.act(torch.from_numpy(features(*self.probe))).numpy()
             subgoal = self.level.geometry.subgoal(self.probe[0], action)
             self.metrics['planner/subgoal_std'] = float(subgoal.std(axis=0).mean())
+
+    def _measure_values(self, rows, features):
+        """Add planner/q_start, what the critics expect at the start of the newest episodes, and what came of them."""
+        if self.level.name != 'planner':
+            return
+        self.metrics |= {'planner/q_start': float('nan'), 'planner/return_start': float('nan')}
+        if len(rows):
+            data, newest = self.replay.arrays, rows[-PROBE:]
+            inputs = features(data['observation'][newest, 0], data['desired_goal'][newest])
+            action = torch.from_numpy(data['action'][newest, 0].astype(np.float32))
+            self.metrics['planner/q_start'] = float(self.td3.value(torch.from_numpy(inputs), action).mean())
+            self.metrics['planner/return_start'] = float(self.level.returns(data, newest).mean())
 
     def _weights(self, version: int, statistics: int) -> Weights:
         return Weights(self.level.number, version, statistics, self.td3.updates, self.td3.tensors())

@@ -73,6 +73,12 @@ class Td3:
         """Return the actor's actions (B, A), on the CPU, for inputs (B, F)."""
         return torch.tanh(self.actor_net.forward(self.actor_layers, inputs[None].to(self.device))[0][0]).cpu()
 
+    @torch.no_grad()
+    def value(self, inputs: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+        """Return what the critics expect of actions (B, A) for inputs (B, F): (B,), the lesser of both, on the CPU."""
+        joined = self._joined(inputs.to(self.device), action.to(self.device), 2)
+        return self.critic_net.forward(self.critic_layers, joined)[0].amin(dim=0).squeeze(-1).cpu()
+
     def tensors(self) -> dict[str, np.ndarray]:
         """Return what acts: actor and averaged actor, named as ``policy.Policy`` reads them (copies)."""
         result = {}

@@ -2,7 +2,7 @@
 import dataclasses
 import time
 
-from hac_ros import evaluation, messages, records, tasks, topics
+from hac_ros import atomic_files, evaluation, messages, proposals, records, tasks, topics
 from hac_ros.config import ControllerConfig, EvaluationConfig, PlannerConfig, RunConfig
 from hac_ros.learning.bundle import Bundle, read_bundle, write_bundle
 from hac_ros.nodes import process
@@ -37,7 +37,8 @@ class EvaluatorNode(Node):
         self.versions = Versions([records.PLANNER, records.CONTROLLER])
         self.evaluator = evaluation.Evaluator(self.task, self.levels['planner'], self.levels['controller'],
                                               min(ARMS, self.settings.episodes), self.config.seed, self.config.control)
-        self.bundle = RunFolder(self.config.folder, self.config.run).bundle
+        folder = RunFolder(self.config.folder, self.config.run)
+        self.bundle, self.proposals = folder.bundle, folder.proposals
         self.best = self._best_so_far()
         self.judged = -1
         self._open_topics()
@@ -86,6 +87,8 @@ class EvaluatorNode(Node):
             return
         self.judged, began = version, time.monotonic()
         report = fresh = self.evaluator.evaluate(*pair, self.settings.episodes, aborted=process.stopping)
+        if report is not None:
+            self.keep_proposals()
         if report is not None and report.success_rate >= self.settings.bar:
             fresh = self.evaluator.evaluate(*pair, self.settings.confirm, CONFIRMATION, process.stopping)
         if fresh is None:
@@ -93,11 +96,18 @@ class EvaluatorNode(Node):
         confirmed = fresh.success_rate if fresh is not report else float('nan')
         self.keep(pair, report, confirmed)
         names = ('success_rate', 'episodes', 'mean_final_distance', 'mean_episode_reward', 'controller_accuracy',
-                 'probe_accuracy', 'subgoal_diversity', 'steps')
+                 'probe_accuracy', 'subgoal_diversity', 'action_diversity', 'object_moved', 'steps')
         values = {f'evaluation/{name}': getattr(report, name) for name in names}
         values |= {'evaluation/confirmed': confirmed, 'wall/evaluation': time.monotonic() - began}
         stamp = self.get_clock().now().to_msg()
         self.metrics.publish(messages.from_metrics('evaluator', 0, version, values, self.config.run, stamp))
+
+    def keep_proposals(self) -> None:
+        """Write where the planner sent the gripper; a disk that is full costs the report its map, not the run."""
+        try:
+            proposals.write(self.proposals, self.evaluator.proposals)
+        except atomic_files.WriteFailed as error:
+            self.health.refuse('proposals not written', error)
 
     def keep(self, pair, report: evaluation.EvaluationReport, confirmed: float) -> None:
         """Write the bundle if it is the best so far; what was confirmed counts by its confirmation."""
