@@ -126,7 +126,7 @@ class Schedule:
 
     def evaluates(self, round_: int) -> bool:
         """Whether the weights of ``round_`` are evaluated."""
-        return round_ > 0 and (round_ % self.every == 0 or round_ == self.rounds - 1)
+        return 0 < round_ < self.rounds and (round_ % self.every == 0 or round_ == self.rounds - 1)
 
     def permitted(self, judged: int) -> int:
         """Return how many rounds may run when every evaluation up to round ``judged`` has a verdict to go on."""

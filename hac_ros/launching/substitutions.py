@@ -1,4 +1,5 @@
-"""Substitutions of launch files: ``$(var x)``, ``$(env X default)``, ``$(find-pkg-share p)``, ``$(dirname)``.
+"""Substitutions of launch files: ``$(var x)``, ``$(env X default)``, ``$(find-pkg-share p)``, ``$(dirname)``,
+``$(not-equals a b)``, ``$(and a b)``.
 
 They mean what they mean to ``launch`` 3.4; quotes and backslashes, which it also knows, are refused.
 """
@@ -117,7 +118,29 @@ def _folder(context: Context) -> str:
     return context.folder
 
 
-_MEANINGS = {'var': (_variable, 1, 2), 'env': (_environment, 1, 2), 'find-pkg-share': (_share, 1, 1),
+def _different(_context: Context, left: str, right: str) -> str:
+    # launch compares numbers and truth values by value ('1' equals '1.0'): we leave such comparisons to it
+    if left != right and _loose(left) == _loose(right):
+        raise SubstitutionError(f'$(not-equals {left} {right}): write both in the same way')
+    return str(left != right).lower()
+
+
+def _loose(text: str) -> float | str:
+    truth = {'true': 1.0, 'false': 0.0}
+    try:
+        return truth[text.lower()] if text.lower() in truth else float(text)
+    except ValueError:
+        return text
+
+
+def _both(_context: Context, left: str, right: str) -> str:
+    for text in (left, right):
+        if text not in ('true', 'false'):
+            raise SubstitutionError(f'$(and {left} {right}): true and false are supported')
+    return str(left == right == 'true').lower()
+
+
+_MEANINGS = {'not-equals': (_different, 2, 2), 'and': (_both, 2, 2), 'var': (_variable, 1, 2), 'env': (_environment, 1, 2), 'find-pkg-share': (_share, 1, 1),
              'dirname': (_folder, 0, 0)}
 
 

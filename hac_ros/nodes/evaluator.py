@@ -40,7 +40,8 @@ class EvaluatorNode(Node):
         folder = RunFolder(self.config.folder, self.config.run)
         self.bundle, self.proposals = folder.bundle, folder.proposals
         self.best = self._best_so_far()
-        self.judged = -1
+        self.judged, self.permitted = -1, 0
+        self.complete: set[int] = set()     # versions whose weights have come
         self._open_topics()
 
     def _open_topics(self):
@@ -50,6 +51,7 @@ class EvaluatorNode(Node):
         topics.subscribe(self, topics.PLANNER_WEIGHTS, self.on_weights, run)
         topics.subscribe(self, topics.CONTROLLER_WEIGHTS, self.on_weights, run)
         topics.subscribe(self, topics.STATISTICS, self.on_statistics, run)
+        topics.subscribe(self, topics.STATUS, self.on_status, run)
 
     def _best_so_far(self) -> tuple[float, float]:
         """Return the rank of the bundle that the run has already."""
@@ -67,7 +69,8 @@ class EvaluatorNode(Node):
         except ValueError as error:
             self.health.refuse('weights refused', error)
             return
-        self.evaluate(msg.version)
+        self.complete.add(msg.version)
+        self.evaluate_due()
 
     def on_statistics(self, msg):
         """Keep statistics, and evaluate a version that has become complete."""
@@ -78,13 +81,24 @@ class EvaluatorNode(Node):
         except ValueError as error:
             self.health.refuse('statistics refused', error)
             return
-        self.evaluate(msg.version)
+        self.evaluate_due()
 
-    def evaluate(self, version: int) -> None:
-        """Evaluate ``version`` if it is complete and has not been evaluated, and publish what was found."""
-        pair = self.versions.pair(version)
-        if pair is None or version <= self.judged:
-            return
+    def on_status(self, msg):
+        """The run may go so far: weights of later rounds will not act, and are not evaluated."""
+        if msg.run == self.config.run:
+            self.permitted = msg.rounds_permitted
+            self.evaluate_due()
+
+    def evaluate_due(self) -> None:
+        """Evaluate, in order, the versions that are complete, permitted, and have not been evaluated."""
+        for version in sorted(self.complete):
+            pair = self.versions.pair(version)
+            if pair is not None and self.judged < version < self.permitted:
+                self.evaluate(version, pair)
+        self.complete = {version for version in self.complete if version > self.judged}
+
+    def evaluate(self, version: int, pair) -> None:
+        """Evaluate ``version`` and publish what was found."""
         self.judged, began = version, time.monotonic()
         report = fresh = self.evaluator.evaluate(*pair, self.settings.episodes, aborted=process.stopping)
         if report is not None:

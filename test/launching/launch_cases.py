@@ -83,6 +83,11 @@ CASES = {
         '<arg name="a" default="x"/><include file="$(env PROBE)/part.launch.xml"/>',
         [record('probe-1', *ros('-r', '__node:=y'))], {'a': 'y'},
         {'part.launch.xml': '<arg name="a" default="w"/>' + NODE.format('name="$(var a)"', '')}),
+    'truth_is_computed': Case(
+        '<arg name="k" default="3"/><let name="a" value="$(not-equals $(var k) 1)"/>'
+        '<let name="b" value="$(and $(var a) $(not-equals $(var k) 3))"/>'
+        + NODE.format('name="n" if="$(var a)"', '') + NODE.format('name="m" if="$(var b)"', ''),
+        [record('probe-1', *NAMED)]),
     'dirname_is_of_the_file_being_read': Case(
         '<include file="$(dirname)/sub/part.launch.xml"/>',
         [record('probe-1', '#sub', *NAMED)],

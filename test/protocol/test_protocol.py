@@ -96,6 +96,11 @@ def test_the_end_is_a_fixed_lag_after_the_weights_that_reached_the_bar():
     assert Schedule(4, 3, 9).end(8) == 10
 
 
+def test_rounds_beyond_the_last_are_not_evaluated():
+    schedule = Schedule(4, 3, last_round=9)
+    assert [r for r in range(20) if schedule.evaluates(r)] == [4, 8, 9]
+
+
 def test_enough_rounds_are_made_for_the_steps_asked_for():
     assert training_rounds(10_000, 16, 50, 1) == 13
     assert training_rounds(800, 16, 50, 1) == 1

@@ -71,6 +71,15 @@ def test_every_frame_is_counted_once(undisturbed):
         4 * 51 * n for n in range(1, 7))]
 
 
+def test_several_workers_train_one_policy_and_the_same_seed_gives_the_same_run(start, listener):
+    first, second = (start(name, workers=2, arms=2, max_steps=1600) for name in ('two_workers', 'two_workers_again'))
+    in_round(listener, second.run, 4, 10)
+    second.kill('planner')
+    rows = finished(first)
+    assert rows == finished(second)
+    assert [int(float(row['normalizer/count'])) for row in rows] == [0, 0, *(2 * 2 * 51 * n for n in range(1, 7))]
+
+
 def test_a_second_run_of_the_same_name_is_refused_and_does_the_first_no_harm(undisturbed, start, root):
     run = start('twice', pace=5.0)
     (root / 'twice').mkdir(exist_ok=True)
