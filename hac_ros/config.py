@@ -71,6 +71,7 @@ class NormalizerConfig(Checked):
 
     mode: str = option('live', 'live: updated every round; frozen: as given; none: identity', choices=('live', 'frozen', 'none'))
     initial: str = option('', 'JSON file with count, sum and sum_of_squares to start from; empty: none')
+    patience: float = option(60.0, 'Go on without a worker that keeps the others waiting for so long [s]', low=0.1, high=86400.0)
 
 
 @dataclass(frozen=True)

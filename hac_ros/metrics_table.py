@@ -12,13 +12,14 @@ from pathlib import Path
 from hac_ros import atomic_files
 from hac_ros.atomic_files import WriteFailed
 
-KEYS = ('round', 'environment_steps')
+STEPS = 'environment_steps'
+KEYS = ('round', STEPS)
 COLUMNS = (
     'planner/success', 'planner/mean_reward', 'planner/actor_loss', 'planner/critic_loss', 'planner/q_mean',
     'planner/q_start', 'planner/return_start', 'planner/subgoal_std', 'planner/updates',
     'controller/accuracy', 'controller/mean_reward', 'controller/actor_loss', 'controller/critic_loss',
     'controller/q_mean', 'controller/updates',
-    'normalizer/count', 'normalizer/rejected',
+    'normalizer/workers', 'normalizer/count', 'normalizer/rejected',
     'evaluation/success_rate', 'evaluation/confirmed', 'evaluation/episodes',
     'evaluation/mean_final_distance', 'evaluation/mean_episode_reward', 'evaluation/controller_accuracy',
     'evaluation/probe_accuracy', 'evaluation/subgoal_diversity', 'evaluation/action_diversity',
@@ -29,7 +30,8 @@ COLUMNS = (
 class MetricsTable:
     """The table at ``path``. ``sources_required(round)`` names the sources whose measurements make the row whole.
 
-    ``steps_per_round``: environment steps of a round, over all arms and workers. An existing table is gone on
+    ``steps_per_round``: environment steps of a round, over all arms and workers, where no source measures
+    environment_steps. An existing table is gone on
     with: a line that a power cut left incomplete is removed, and with ``keep_rounds`` all rows from that round on.
     ``on_row(row)``, if given, is called with each row as it is written, column -> number, absent ones left out.
 
@@ -76,16 +78,17 @@ class MetricsTable:
         taken = {name for other, measured in self._pending.get(round_, {}).items() if other != source
                  for name in measured}
         for name in names:
-            if name not in self.columns or name in taken:
+            if name not in (*self.columns, STEPS) or name in taken:
                 raise ValueError(f'metrics of {source}, round {round_}: {name!r} came, '
                                  + ('which another source has given' if name in taken else 'which is no column'))
 
     def _write_complete(self) -> int:
         written = 0
         while not self.missing():
-            row = {'round': self.next_round, 'environment_steps': (self.next_round + 1) * self.steps_per_round}
+            row = {'round': self.next_round, STEPS: (self.next_round + 1) * self.steps_per_round}
             for measured in self._pending.get(self.next_round, {}).values():
                 row.update(measured)
+            row[STEPS] = int(row[STEPS])
             self._append(','.join(_text(row.get(name)) for name in KEYS + self.columns))
             self._pending.pop(self.next_round, None)
             self.next_round += 1

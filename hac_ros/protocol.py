@@ -86,12 +86,15 @@ def _keep(kept: dict, version: int, value) -> None:
 
 
 class Commit:
-    """When the rounds of one worker end: when every consumer holds them and the recorder permits the next."""
+    """When the rounds of one worker end: when every consumer holds them and the recorder permits the next.
 
-    def __init__(self, worker: int, consumers):
-        self.worker = worker
+    A worker that the statistics went on without (it joined late, or was left out) goes on where the others are.
+    """
+
+    def __init__(self, worker: int, consumers, authority: str = 'normalizer'):
+        self.worker, self.authority = worker, authority
         self._held: dict[str, int | None] = {consumer: None for consumer in consumers}
-        self._permitted = 0
+        self._permitted, self._newest = 0, None if self._held else 0
 
     def receive(self, consumer: str, held: dict[int, int]) -> None:
         """Note how many rounds of each worker ``consumer`` holds. A consumer that came back may hold fewer."""
@@ -102,15 +105,21 @@ class Commit:
         """Note that rounds below ``rounds`` may begin."""
         self._permitted = rounds
 
-    @property
-    def held(self) -> int | None:
-        """Rounds that every consumer holds; None until all have been heard."""
-        counts = list(self._held.values())
-        return None if any(count is None for count in counts) else min(counts, default=0)
+    def publish(self, version: int) -> None:
+        """Note that statistics ``version`` are out."""
+        self._newest = version if self._newest is None else max(version, self._newest)
 
-    def may_begin(self, round_: int) -> bool:
-        """Whether ``round_`` may begin: all before it are held, and it is permitted."""
-        return self.held is not None and self.held >= round_ and round_ < self._permitted
+    def next_round(self, finished: int | None) -> int | None:
+        """Return the round to begin after round ``finished`` (None: none by this process); None while it must wait."""
+        if self._newest is None or any(count is None for count in self._held.values()):
+            return None
+        held = min(self._held.values(), default=0 if finished is None else finished + 1)
+        if finished is not None and held <= finished:
+            return None
+        following = held if finished is None else finished + 1
+        if self._held.get(self.authority, following + 1) <= following:
+            following = max(following, self._newest - 1)
+        return following if following < self._permitted else None
 
 
 def training_rounds(max_steps: int, arms: int, steps: int, workers: int) -> int:

@@ -23,7 +23,7 @@ class Contributor:
     def finish(self, round_: int, observation) -> None:
         """Hold the observations (..., O) of ``round_`` ready."""
         if round_ > self._last:
-            self._waiting[round_] = running_statistics.of_samples(observation.reshape(-1, self.space.size))
+            self._waiting = {round_: running_statistics.of_samples(observation.reshape(-1, self.space.size))}
 
     def next(self, newest_statistics: int, held: int | None) -> Contribution | None:
         """Return the contribution that may go out now, None if there is none.
@@ -33,21 +33,19 @@ class Contributor:
         """
         if held is None:
             return None
-        self._waiting = {r: m for r, m in self._waiting.items() if r >= held}
-        if newest_statistics < held + 1:
+        if held <= self._last:
+            return self._newest if newest_statistics > self._last else None   # stored, and perhaps never heard
+        round_ = min(self._waiting, default=-1)
+        if round_ < held or newest_statistics <= round_:
             return None
-        if held == self._last:
-            return self._newest      # stored before a crash, and perhaps never heard
-        if held not in self._waiting or held < self._last:
-            return None
-        if self._newest is not None and held > self._last + 1:
+        if self._newest is not None and round_ > self._last + 1:
             self._begin_incarnation()
-        self._newest = self._with(held, *self._waiting.pop(held))
+        self._newest = self._with(round_, *self._waiting.pop(round_))
         self._store(self._newest)
         return self._newest
 
     def _begin_incarnation(self) -> None:
-        """What was stored does not reach the rounds that the normalizer holds: another has gone on meanwhile."""
+        """There is a gap: the worker was left out for a while, or what was stored is older than what was sent."""
         self.incarnation, self._newest = self.incarnation + 1, None
 
     @property

@@ -35,18 +35,18 @@ class EpisodeJournal:
                           {name: getattr(episodes, name) for name in _NUMBERS})
 
     def read(self, held: dict[int, int]):
-        """Yield the episodes that follow ``held`` (worker -> rounds held) without a gap, by round, then worker.
+        """Yield the episodes after those in ``held`` (worker -> round after the last one held), by round, then worker.
 
         A damaged file ends its worker's sequence: the bridge runs those rounds again.
         """
-        waiting, held = sorted((round_, worker) for worker, round_ in self._names()), dict(held)
-        for round_, worker in waiting:
-            if held.get(worker) == round_:
+        damaged = set()
+        for round_, worker in sorted((round_, worker) for worker, round_ in self._names()):
+            if worker not in damaged and round_ >= held.get(worker, 0):
                 try:
                     file = tensor_file.read(self._path(worker, round_), KIND)
                 except tensor_file.DamagedFile:
+                    damaged.add(worker)
                     continue
-                held[worker] += 1
                 yield Episodes(**file.content, **file.tensors)
 
     def drop_before(self, round_: int) -> None:
@@ -64,29 +64,33 @@ class EpisodeJournal:
 
 
 class ContributionJournal:
-    """Every contribution that the normalizer entered, in order: one JSON object a line in the file at ``path``."""
+    """What the normalizer entered, in order, one JSON object a line in the file at ``path``: contributions, and the
+    workers (integers) that it left out.
+    """
 
     def __init__(self, path):
         self.path = Path(path)
 
-    def append(self, contribution: Contribution) -> None:
+    def append(self, entry: Contribution | int) -> None:
         """Append durably; raises OSError if the disk does not take it."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with open(self.path, 'ab', buffering=0) as file:
             end = file.tell()
-            line = (json.dumps(to_json(contribution)) + '\n').encode()
+            content = {'left_out': entry} if isinstance(entry, int) else to_json(entry)
+            line = (json.dumps(content) + '\n').encode()
             if file.write(line) < len(line):
                 file.truncate(end)
                 raise OSError(f'{self.path} took a part of a line only')
             os.fsync(file.fileno())
 
-    def read(self) -> list[Contribution]:
+    def read(self) -> list[Contribution | int]:
         """Return what was appended; a line that a crash cut short, which nobody acknowledged, is removed."""
         content = self.path.read_bytes() if self.path.exists() else b''
         complete = content[:content.rfind(b'\n') + 1]
         if complete != content:
             atomic_files.write_bytes(self.path, complete)
-        return [from_json(json.loads(line)) for line in complete.splitlines()]
+        entries = (json.loads(line) for line in complete.splitlines())
+        return [entry['left_out'] if 'left_out' in entry else from_json(entry) for entry in entries]
 
 
 def write_contribution(path, contribution: Contribution) -> None:

@@ -9,24 +9,32 @@ from hac_ros.records import Contribution, Moments, Statistics
 
 
 class Ledger:
-    """The normalizer's book: newest contribution of each worker's incarnations, and the versions made of them."""
+    """The normalizer's book: newest contribution of each worker's incarnations, and the versions made of them.
+
+    ``workers``: a version waits for the workers 0 .. workers - 1 from the start, and for every other one as soon as it
+    has caught up; not for those that were left out, until they have caught up again.
+    """
 
     def __init__(self, space, workers: int, initial: Moments | None = None, live: bool = True):
-        self.space, self.workers, self.live = space, workers, live
+        self.space, self.live = space, live
         self.initial = running_statistics.empty(space.size) if initial is None else initial
+        self.version = 0                             # the next to be made
+        self.awaited: set[int] = set(range(workers))
         self._newest: dict[tuple[int, int], Contribution] = {}
 
     def add(self, contribution: Contribution) -> bool:
         """Keep ``contribution`` if it is the newest of its incarnation; return whether it was.
 
-        Raises ValueError if its rounds overlap those of another incarnation of the worker: they would count twice.
+        Raises ValueError if its rounds overlap those of another incarnation of the worker (they would count twice)
+        or run ahead of the versions.
         """
         key = contribution.id
-        if key.worker >= self.workers:
-            raise ValueError(f'contribution of worker {key.worker} came, workers 0 to {self.workers - 1} are wanted')
         known = self._newest.get((key.worker, key.incarnation))
         if known is not None and known.id.sequence >= key.sequence:
             return False
+        if key.last_round > self.version - 2:
+            raise ValueError(f'contribution of worker {key.worker} for round {key.last_round} came, but statistics '
+                             f'{key.last_round + 1} are not out yet')
         for other in self._of(key.worker):
             apart = key.last_round < other.id.first_round or key.first_round > other.id.last_round
             if other.id.incarnation != key.incarnation and not apart:
@@ -34,37 +42,49 @@ class Ledger:
                     f'contribution of worker {key.worker} for rounds {key.first_round} to {key.last_round} overlaps '
                     f'rounds {other.id.first_round} to {other.id.last_round}, which another incarnation contributed')
         self._newest[key.worker, key.incarnation] = contribution
+        if self.held(key.worker) >= self.version - 1:
+            self.awaited.add(key.worker)
         return True
 
     def _of(self, worker: int) -> list[Contribution]:
         own = [c for (number, _), c in self._newest.items() if number == worker]
         return sorted(own, key=lambda c: c.id.first_round)
 
+    def workers(self) -> list[int]:
+        """Return the workers that are awaited or have contributed, ascending."""
+        return sorted(self.awaited | {worker for worker, _ in self._newest})
+
     def held(self, worker: int) -> int:
-        """Return how many rounds of ``worker`` are covered without a gap, from round 0."""
-        rounds = 0
-        for contribution in self._of(worker):
-            if contribution.id.first_round != rounds:
-                break
-            rounds = contribution.id.last_round + 1
-        return rounds
+        """Return the round after the last one of ``worker`` that is covered, 0 if there is none."""
+        return max((c.id.last_round + 1 for c in self._of(worker)), default=0)
 
     def contributions(self) -> list[Contribution]:
         """Return the newest contributions in the fixed order of merging: by worker, then first round."""
-        return [c for worker in range(self.workers) for c in self._of(worker)]
+        return [c for worker in self.workers() for c in self._of(worker)]
 
-    def ready(self, version: int) -> bool:
-        """Whether every worker's rounds up to ``version`` - 2 are covered."""
-        return all(self.held(worker) >= version - 1 for worker in range(self.workers))
+    def overdue(self) -> list[int]:
+        """Return the workers that the next version still waits for, ascending."""
+        return sorted(worker for worker in self.awaited if self.held(worker) < self.version - 1)
 
-    def statistics(self, version: int) -> Statistics:
-        """Return statistics ``version``; raises ValueError unless exactly the rounds up to version - 2 are covered."""
-        wanted = max(version - 1, 0)
-        for worker in range(self.workers):
-            if self.held(worker) != wanted:
-                raise ValueError(f'statistics {version} cover {wanted} rounds of each worker; '
-                                 f'worker {worker} has contributed {self.held(worker)}')
+    def leave_out(self, worker: int) -> None:
+        """Wait for ``worker`` no longer, until it has caught up."""
+        self.awaited.discard(worker)
+
+    def ready(self) -> bool:
+        """Whether the next version can be made: somebody is awaited, and everybody has contributed."""
+        return bool(self.awaited) and not self.overdue()
+
+    def make(self) -> Statistics:
+        """Make the next version; raises ValueError if it is not ready."""
+        if not self.ready():
+            raise ValueError(f'statistics {self.version} wait for the workers {self.overdue()}')
         parts = self.contributions()
         moments = running_statistics.merge_all([self.initial] + [c.moments for c in parts]) if self.live else self.initial
-        return Statistics(version, self.space.name, moments, tuple(c.id for c in parts), not self.live,
+        made = Statistics(self.version, self.space.name, moments, tuple(c.id for c in parts), not self.live,
                           sum(c.rejected for c in parts))
+        self.version += 1
+        return made
+
+    def frames(self) -> int:
+        """Return how many observations the contributions hold, those that were rejected included."""
+        return sum(c.moments.count + c.rejected for c in self._newest.values())

@@ -7,6 +7,7 @@ import torch
 from hac_ros import messages, records, run_folder, tasks, topics
 from hac_ros.config import ControllerConfig, PlannerConfig, RunConfig, option
 from hac_ros.learning import checkpoint
+from hac_ros.learning.holdings import Holdings, participants
 from hac_ros.learning.journal import EpisodeJournal
 from hac_ros.learning.learner import Learner
 from hac_ros.nodes import process
@@ -54,7 +55,8 @@ class LearnerNode(Node):
         self.incarnation = time.time_ns()
         self.version, self.last = 0, None
         self.pending: dict[int, records.Statistics] = {}
-        self.held = {worker: 0 for worker in range(self.config.workers)}
+        self.holdings = Holdings(self.config.workers)
+        self.participants: dict[int, list[int]] = {}    # round -> workers whose round the statistics include
         self.training: dict[int, dict] = {}    # version -> metrics of its training: to be reported, and the last two
         self.measured: dict[int, dict[int, dict]] = {}
         self._open_topics()
@@ -77,16 +79,20 @@ class LearnerNode(Node):
         if msg.run != self.config.run or msg.version < self.version:
             return
         try:
-            self.pending[msg.version] = messages.to_statistics(msg, self.task.observation)
+            statistics = messages.to_statistics(msg, self.task.observation)
         except ValueError as error:
             self.health.refuse('statistics refused', error)
+            return
+        self.pending[msg.version] = statistics
+        self.participants[msg.version - 2] = participants(statistics, msg.version - 2)
+        self.report(msg.version - 2)
         self.advance()
 
     def on_episodes(self, msg):
         """Keep a finished round, acknowledge it, and train the version that waits for it."""
         if msg.run != self.config.run:
             return
-        if msg.round != self.held.get(msg.worker):
+        if not self.holdings.wants(msg.worker, msg.round):
             self.health.note('episodes held already')
             self.acknowledge()
             return
@@ -104,16 +110,17 @@ class LearnerNode(Node):
     def hold(self, episodes: records.Episodes) -> None:
         """Add a round to the replay and measure it."""
         self.learner.add(episodes)
-        self.held[episodes.worker] += 1
+        self.holdings.add(episodes.worker, episodes.round)
         self.measured.setdefault(episodes.round, {})[episodes.worker] = self.learner.measure(episodes)
 
     def acknowledge(self) -> None:
-        """Tell how many rounds of each worker are held."""
-        self.receipts.publish(messages.from_receipt(self.consumer, self.incarnation, self.held, self.config.run))
+        """Tell up to which round each worker's are held."""
+        held = self.holdings.all_next()
+        self.receipts.publish(messages.from_receipt(self.consumer, self.incarnation, held, self.config.run))
 
     def advance(self) -> None:
         """Train and publish every version whose statistics and episodes are here."""
-        while self.version in self.pending and self._covered(self.pending[self.version]):
+        while self.version in self.pending and self.holdings.covers(self.pending[self.version]):
             statistics = self.pending.pop(self.version)
             began = time.monotonic()
             weights = self.learner.learn(statistics, self.version) if self.version else self.learner.initial_weights()
@@ -121,9 +128,6 @@ class LearnerNode(Node):
                                            f'wall/{self.options.level}_learning': time.monotonic() - began}
             self.publish(weights)
             self.version += 1
-
-    def _covered(self, statistics: records.Statistics) -> bool:
-        return all(self.held.get(key.worker, 0) > key.last_round for key in statistics.includes)
 
     def publish(self, weights: records.Weights) -> None:
         """Publish a version, write the checkpoint part that is due, and report the round if it was measured."""
@@ -135,14 +139,17 @@ class LearnerNode(Node):
         self.report(weights.version)
 
     def report(self, round_: int) -> None:
-        """Publish a round's metrics when its weights are out and every worker's episodes of it are here."""
-        measured = self.measured.get(round_, {})
-        if round_ not in self.training or len(measured) < self.config.workers:
+        """Publish a round's metrics when its weights are out, and the episodes that the statistics include are here."""
+        measured, wanted = self.measured.get(round_, {}), self.participants.get(round_)
+        if round_ not in self.training or not wanted or any(worker not in measured for worker in wanted):
             return
-        rows = [measured[worker] for worker in sorted(measured)]
+        rows = [measured[worker] for worker in wanted]
         values = {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
         values.update(self.training[round_])
-        del self.measured[round_]
+        for old in [r for r in self.measured if r <= round_]:   # also rounds of workers that came too late
+            del self.measured[old]
+        for old in [r for r in self.participants if r <= round_]:
+            del self.participants[old]
         self.metrics.publish(messages.from_metrics(self.consumer, 0, round_, values, self.config.run,
                                                    self.get_clock().now().to_msg()))
 
@@ -154,19 +161,19 @@ class LearnerNode(Node):
             kept.update({f'weights/{each.version}/{name}': value for name, value in each.tensors.items()})
         updates = {str(each.version): each.updates for each in (self.last, weights)}
         training = {str(each.version): _fit_for_json(self.training[each.version]) for each in (self.last, weights)}
-        held = {str(worker): rounds for worker, rounds in self.held.items()}
         checkpoint.write_part(self.folder, self.consumer, weights.version, kept,
-                              {'learner': info, 'updates': updates, 'training': training, 'held': held})
+                              {'learner': info, 'updates': updates, 'training': training,
+                               'held': self.holdings.state()})
         self.journal.drop_before(weights.version - 2 * self.config.checkpoint_every - 2)   # two checkpoints are kept
 
     def restore(self) -> None:
         """Go on from the last complete checkpoint and the journal; the versions since are trained again, the same."""
         if any(self.folder.glob('manifest-*')):
             self.restore_part(checkpoint.read_manifest(self.folder))
-        for episodes in self.journal.read(self.held):
+        for episodes in self.journal.read(self.holdings.all_next()):
             self.hold(episodes)
-        if any(self.held.values()):
-            self.get_logger().info(f'goes on with version {self.version} and {self.held} rounds of each worker')
+        if any(self.holdings.all_next().values()):
+            self.get_logger().info(f'goes on with version {self.version}; next rounds {self.holdings.all_next()}')
 
     def restore_part(self, manifest: checkpoint.Manifest) -> None:
         """Take the state of a checkpoint, and publish its weights and those of the version before it."""
@@ -175,7 +182,7 @@ class LearnerNode(Node):
         part = checkpoint.read_part(self.folder, self.consumer, manifest.version)
         own = {name.removeprefix('learner/'): value for name, value in part.tensors.items() if name.startswith('learner/')}
         self.learner.load_state(own, part.info['learner'])
-        self.held.update({int(worker): rounds for worker, rounds in part.info['held'].items()})
+        self.holdings.load_state(part.info['held'])
         for version in (part.version - 1, part.version):
             prefix = f'weights/{version}/'
             tensors = {n.removeprefix(prefix): v for n, v in part.tensors.items() if n.startswith(prefix)}

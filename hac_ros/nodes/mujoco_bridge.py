@@ -46,6 +46,7 @@ class MujocoBridge(Node):
         topics.subscribe(self, topics.RESTART_ROUND, self.on_restart, run, worker)
         topics.subscribe(self, topics.RECEIPT, self.on_receipt, run)
         topics.subscribe(self, topics.STATUS, self.on_status, run)
+        topics.subscribe(self, topics.STATISTICS, self.on_statistics, run)
         self.create_service(topics.RESET.type, topics.RESET.path(run, worker), self.on_reset)
         self.create_service(topics.PAUSE.type, topics.PAUSE.path(run, worker), self.on_pause)
         self.repeat = self.create_timer(self.bridge.repeat_after, self.on_overdue)
@@ -64,9 +65,10 @@ class MujocoBridge(Node):
 
     def begin_next(self) -> None:
         """Begin the next round if the last one has ended and is held by all consumers."""
-        following = self.commit.held if self.id is None else self.id.round + 1
-        ended = self.id is None or self.id.step == self.task.steps
-        if ended and following is not None and self.commit.may_begin(following):
+        if self.id is not None and self.id.step < self.task.steps:
+            return
+        following = self.commit.next_round(None if self.id is None else self.id.round)
+        if following is not None:
             self.begin(following)
 
     def restart(self) -> None:
@@ -84,6 +86,12 @@ class MujocoBridge(Node):
         """The recorder permits further rounds."""
         if msg.run == self.config.run:
             self.commit.permit(msg.rounds_permitted)
+            self.begin_next()
+
+    def on_statistics(self, msg):
+        """A version of the statistics is out: rounds that it does not wait for any more are left behind."""
+        if msg.run == self.config.run:
+            self.commit.publish(msg.version)
             self.begin_next()
 
     def on_restart(self, msg):

@@ -5,6 +5,7 @@ import time
 from hac_ros import messages, records, tasks, topics
 from hac_ros.config import NormalizerConfig, RunConfig
 from hac_ros.learning import running_statistics
+from hac_ros.learning.holdings import participants
 from hac_ros.learning.journal import ContributionJournal
 from hac_ros.learning.ledger import Ledger
 from hac_ros.nodes import process
@@ -24,10 +25,11 @@ class Normalizer(Node):
         self.config = declare(self, RunConfig)
         self.settings = declare(self, NormalizerConfig, 'normalizer')
         self.ownership = Ownership(self, self.config)
-        self.space = tasks.by_name(self.config.task).observation
+        self.task = tasks.by_name(self.config.task)
+        self.space = self.task.observation
         live = self.settings.mode == 'live'
         self.ledger = Ledger(self.space, self.config.workers, self._initial(), live)
-        self.incarnation, self.version = time.time_ns(), 0
+        self.incarnation, self.waits_since = time.time_ns(), None
         run = self.config.run
         self.health = Health(self, run)
         self.statistics = topics.publisher(self, topics.STATISTICS, run)
@@ -38,6 +40,7 @@ class Normalizer(Node):
         self.advance()
         self.restore()
         self.acknowledge()
+        self.create_timer(1.0, self.on_timer)
 
     def _initial(self):
         if self.settings.mode == 'none' or not self.settings.initial:
@@ -65,27 +68,49 @@ class Normalizer(Node):
         self.acknowledge()
 
     def acknowledge(self) -> None:
-        """Tell how many rounds of each worker are held."""
-        held = {worker: self.ledger.held(worker) for worker in range(self.config.workers)}
+        """Tell up to which round each worker's are held."""
+        held = {worker: self.ledger.held(worker) for worker in self.ledger.workers()}
         self.receipts.publish(messages.from_receipt('normalizer', self.incarnation, held, self.config.run))
 
     def advance(self) -> None:
         """Publish every version whose rounds are covered."""
-        while self.ledger.ready(self.version):
-            self.publish(self.ledger.statistics(self.version))
-            self.version += 1
+        while self.ledger.ready():
+            self.publish(self.ledger.make())
+            self.waits_since = None
+
+    def on_timer(self) -> None:
+        """Go on without a worker that has kept the others waiting for too long."""
+        overdue = self.ledger.overdue()
+        if not overdue or len(overdue) == len(self.ledger.awaited):
+            self.waits_since = None     # nobody waits, or nobody has contributed: there is nobody to go on with
+            return
+        self.waits_since = self.waits_since or time.monotonic()
+        if time.monotonic() - self.waits_since < self.settings.patience:
+            return
+        for worker in overdue:
+            self.health.refuse(f'worker {worker} left out',
+                               f'round {self.ledger.version - 2} of it has not come for {self.settings.patience:g} s')
+            self.ledger.leave_out(worker)
+            self.journal.append(worker)
+        self.advance()
 
     def publish(self, statistics: records.Statistics) -> None:
-        """Publish a version and its metrics."""
+        """Publish a version, and what the round that it includes last has brought."""
         stamp, run = self.get_clock().now().to_msg(), self.config.run
         self.statistics.publish(messages.from_statistics(statistics, run, stamp))
-        values = {'normalizer/count': statistics.moments.count, 'normalizer/rejected': statistics.rejected}
-        self.metrics.publish(messages.from_metrics('normalizer', 0, statistics.version, values, run, stamp))
+        round_ = statistics.version - 2
+        if round_ < 0:
+            return
+        # An episode of T steps has T + 1 observations.
+        steps = self.ledger.frames() * self.task.steps // (self.task.steps + 1)
+        values = {'environment_steps': steps, 'normalizer/workers': len(participants(statistics, round_)),
+                  'normalizer/count': statistics.moments.count, 'normalizer/rejected': statistics.rejected}
+        self.metrics.publish(messages.from_metrics('normalizer', 0, round_, values, run, stamp))
 
     def restore(self) -> None:
         """Enter what the journal holds: the versions made of it are published again."""
-        for contribution in self.journal.read():
-            self.ledger.add(contribution)
+        for entry in self.journal.read():
+            self.ledger.leave_out(entry) if isinstance(entry, int) else self.ledger.add(entry)
             self.advance()
 
     def close(self) -> None:

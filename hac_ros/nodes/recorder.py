@@ -53,13 +53,13 @@ class Recorder(Node):
     def _open_table(self):
         self.table = MetricsTable(self.folder.metrics, self.sources, steps_per_round=self.steps_per_round,
                                   on_row=self.on_row)
-        done = self.table.next_round
-        for round_, row in enumerate(read_rows(self.folder.metrics)):
+        done, rows = self.table.next_round, read_rows(self.folder.metrics)
+        for round_, row in enumerate(rows):
             if row['evaluation/confirmed']:
                 self.judge(round_, {name: float(value or 'nan') for name, value in row.items()})
-        self.judged = done - 1
-        self.progress = Progress(self.end * self.steps_per_round, done * self.steps_per_round)
-        self.events = MetricsEvents(self.folder.tensorboard, done * self.steps_per_round)
+        self.judged, self.steps = done - 1, int(rows[-1]['environment_steps']) if rows else 0
+        self.progress = Progress(self.end * self.steps_per_round, self.steps)
+        self.events = MetricsEvents(self.folder.tensorboard, self.steps)
         self.stack.callback(self.events.close)
 
     def _open_topics(self):
@@ -95,13 +95,13 @@ class Recorder(Node):
         self.judged = round_
         if self.reached is None and values['evaluation/confirmed'] >= self.evaluation.bar:
             self.reached = {'round': round_, 'success_rate': values['evaluation/success_rate'],
-                            'confirmed': values['evaluation/confirmed'],
-                            'environment_steps': round_ * self.steps_per_round}
+                            'confirmed': values['evaluation/confirmed']}
             if self.evaluation.stop:
                 self.end = self.schedule.end(round_)
 
     def on_row(self, row: dict[str, float]) -> None:
         """Pass a complete row on: to TensorBoard, the screen and the checkpoint; end after the last."""
+        self.steps = row['environment_steps']
         self.events.write(row)
         self.progress.show(row)
         self.complete_checkpoint(int(row['round']))
@@ -120,9 +120,12 @@ class Recorder(Node):
 
     def finish(self, rounds: int) -> None:
         """Write the result and end the process, which ends the launch."""
+        rows = read_rows(self.folder.metrics)
+        if self.reached is not None:
+            self.reached['environment_steps'] = int(rows[self.reached['round'] - 1]['environment_steps'])
         self.result = {
             'run': self.config.run, 'task': self.config.task, 'seed': self.config.seed, 'reached': self.reached,
-            'bar': self.evaluation.bar, 'rounds': rounds, 'environment_steps': rounds * self.steps_per_round,
+            'bar': self.evaluation.bar, 'rounds': rounds, 'environment_steps': self.steps,
             'seconds': round(time.monotonic() - self.began, 3)}
         atomic_files.write_json(self.folder.path / 'result.json', self.result)
         self.stopped.set_result(0)
@@ -133,7 +136,7 @@ class Recorder(Node):
         self.status.publish(RunStatus(
             stamp=self.get_clock().now().to_msg(), run=self.config.run, state=state,
             rounds_permitted=min(self.end, self.schedule.permitted(self.judged)),
-            environment_steps=self.table.next_round * self.steps_per_round,
+            environment_steps=self.steps,
             reason='' if self.reached is None else f'the bar was reached by the weights of round {self.reached["round"]}'))
 
     def close(self) -> None:

@@ -31,15 +31,23 @@ def history(worker, cuts, rounds):
     return sent
 
 
+def started(workers, version=2, **options):
+    """Return a ledger whose next version is ``version``, without contributions: only the newest need come."""
+    ledger = Ledger(SPACE, workers, **options)
+    assert (ledger.make().version, ledger.make().version) == (0, 1)
+    ledger.version = version
+    return ledger
+
+
 def test_statistics_of_a_version_cover_the_rounds_up_to_two_before_it():
-    ledger = Ledger(SPACE, workers=1)
-    assert ledger.ready(0) and ledger.ready(1) and not ledger.ready(2)
-    assert ledger.statistics(1).moments.count == 0
+    ledger = started(workers=1)
+    assert not ledger.ready()
+    with pytest.raises(ValueError, match='statistics 2 wait for the workers .0.'):
+        ledger.make()
     ledger.add(history(0, (), 1)[0])
-    assert ledger.ready(2) and not ledger.ready(3)
-    assert ledger.statistics(2).moments.count == ROWS
-    with pytest.raises(ValueError, match='statistics 1 cover 0 rounds'):
-        ledger.statistics(1)
+    made = ledger.make()
+    assert (made.version, made.moments.count, made.last_round(0)) == (2, ROWS, 0)
+    assert not ledger.ready()
 
 
 @settings(deadline=None)
@@ -49,12 +57,12 @@ def test_order_losses_and_duplicates_do_not_change_a_bit(data):
     last = {(c.id.worker, c.id.incarnation): c for c in sent}
     kept = [c for c in sent if last[c.id.worker, c.id.incarnation] is c or data.draw(st.booleans())]
     arrivals = data.draw(st.permutations(kept + kept[:3]))
-    ledger, reference = Ledger(SPACE, workers=2), Ledger(SPACE, workers=2)
+    ledger, reference = started(2, version=6), started(2, version=6)
     for contribution in arrivals:
         ledger.add(contribution)
     for contribution in sent:
         reference.add(contribution)
-    got, wanted = ledger.statistics(6), reference.statistics(6)
+    got, wanted = ledger.make(), reference.make()
     assert got.includes == wanted.includes and got.moments.count == wanted.moments.count == 10 * ROWS
     assert np.array_equal(got.moments.mean, wanted.moments.mean) and np.array_equal(got.moments.m2, wanted.moments.m2)
 
@@ -62,10 +70,10 @@ def test_order_losses_and_duplicates_do_not_change_a_bit(data):
 @settings(deadline=None)
 @given(st.sets(st.integers(1, 7)), st.sets(st.integers(1, 7)))
 def test_any_partition_over_workers_and_incarnations_is_near_exact_arithmetic(first, second):
-    ledger = Ledger(SPACE, workers=2)
+    ledger = started(2, version=9)
     for contribution in history(0, first, 8) + history(1, second, 8):
         ledger.add(contribution)
-    moments = ledger.statistics(9).moments
+    moments = ledger.make().moments
     column = [Fraction(float(x)) for w in (0, 1) for r in range(8) for x in observations(w, r)[:, 0]]
     mean = sum(column) / len(column)
     assert moments.count == len(column)
@@ -124,36 +132,80 @@ def test_a_contribution_waits_for_the_statistics_before_it():
 
 
 def test_overlapping_incarnations_are_refused():
-    ledger = Ledger(SPACE, workers=1)
+    ledger = started(1, version=4)
     for contribution in history(0, (), 3):
         ledger.add(contribution)
     stray = Contributor(0, 9, SPACE)
     stray.finish(1, observations(0, 1))
     with pytest.raises(ValueError, match='overlaps rounds 0 to 2'):
         ledger.add(stray.next(10, 1))
-    assert ledger.statistics(4).moments.count == 3 * ROWS
+    assert ledger.make().moments.count == 3 * ROWS
 
 
-def test_a_worker_that_the_run_does_not_have_is_refused():
-    with pytest.raises(ValueError, match='worker 1 came, workers 0 to 0'):
-        Ledger(SPACE, workers=1).add(history(1, (), 1)[0])
+def test_a_contribution_that_runs_ahead_of_the_versions_is_refused():
+    with pytest.raises(ValueError, match='round 1 came, but statistics 2 are not out yet'):
+        started(workers=1).add(history(0, (), 2)[1])
+
+
+def late(worker, rounds, incarnation=500):
+    """Return the contributions of a worker that began with the first of ``rounds``."""
+    contributor = Contributor(worker, incarnation, SPACE)
+    for round_ in rounds:
+        contributor.finish(round_, observations(worker, round_))
+        yield contributor.next(newest_statistics=round_ + 1, held=round_)
+
+
+def test_a_worker_that_joins_late_is_waited_for_once_it_has_caught_up():
+    ledger, first, joins = started(workers=1), iter(history(0, (), 9)), late(3, (1, 2, 3, 4))
+    for _ in range(3):
+        ledger.add(next(first))
+        ledger.make()
+    assert ledger.version == 5
+    ledger.add(next(joins))                       # its round 1: behind the others
+    assert ledger.awaited == {0}
+    ledger.add(next(first))
+    assert ledger.make().last_round(3) == 1
+    ledger.add(next(joins)), ledger.add(next(joins)), ledger.add(next(joins))    # its round 4: caught up
+    assert ledger.awaited == {0, 3}
+    ledger.add(next(first))
+    assert ledger.make().moments.count == (5 + 4) * ROWS
+    ledger.add(next(first))
+    assert ledger.overdue() == [3] and not ledger.ready()
+
+
+def test_the_others_go_on_without_a_worker_that_is_left_out_until_it_is_back():
+    ledger, first, second = started(workers=2), iter(history(0, (), 9)), iter(history(1, (), 9))
+    ledger.add(next(first))
+    assert ledger.overdue() == [1]
+    ledger.leave_out(1)
+    assert ledger.make().moments.count == ROWS
+    ledger.add(next(first))
+    assert ledger.make().moments.count == 2 * ROWS
+    back = late(1, (2,), incarnation=900)
+    ledger.add(next(back))
+    assert ledger.awaited == {0, 1}
+    ledger.add(next(first))
+    made = ledger.make()
+    assert made.moments.count == 4 * ROWS and [c.first_round for c in made.includes] == [0, 2]
+    assert next(second) is not None
 
 
 def test_given_statistics_are_merged_and_not_swept_away():
     initial = running_statistics.of_samples(observations(7, 7))[0]
-    ledger = Ledger(SPACE, workers=1, initial=initial)
-    assert ledger.statistics(0).moments.count == ROWS
+    assert Ledger(SPACE, 1, initial).make().moments.count == ROWS
+    ledger = started(workers=1, initial=initial)
     ledger.add(history(0, (), 1)[0])
+    made = ledger.make()
     both = running_statistics.of_samples(np.concatenate([observations(7, 7), observations(0, 0)]))[0]
-    assert np.allclose(ledger.statistics(2).moments.mean, both.mean, rtol=0, atol=1e-12)
-    assert ledger.statistics(2).moments.count == 2 * ROWS
+    assert np.allclose(made.moments.mean, both.mean, rtol=0, atol=1e-12)
+    assert made.moments.count == 2 * ROWS
 
 
 def test_frozen_statistics_stay_but_name_what_was_committed():
     initial = running_statistics.of_samples(observations(7, 7))[0]
-    ledger = Ledger(SPACE, workers=1, initial=initial, live=False)
+    ledger = started(workers=1, initial=initial, live=False)
     ledger.add(history(0, (), 1)[0])
-    statistics = ledger.statistics(2)
+    statistics = ledger.make()
     assert statistics.frozen and statistics.moments.count == ROWS and statistics.last_round(0) == 0
 
 

@@ -64,17 +64,42 @@ def test_old_versions_are_forgotten_and_recent_ones_kept():
     assert versions.pair(39) and versions.pair(24) and versions.pair(23) is None
 
 
-def test_a_round_begins_only_when_every_consumer_holds_those_before_it_and_it_is_permitted():
-    commit = Commit(0, ('a', 'b'))
-    commit.permit(10)
-    commit.receive('a', {0: 3})
-    assert commit.held is None and not commit.may_begin(0)
-    commit.receive('b', {0: 2, 1: 9})
-    assert commit.held == 2 and commit.may_begin(2) and not commit.may_begin(3)
-    commit.permit(2)
-    assert not commit.may_begin(2)
-    commit.receive('stranger', {0: 0})
-    assert commit.held == 2
+def commit(statistics=1, permitted=100, **held):
+    result = Commit(0, ('planner_learner', 'normalizer'))
+    result.permit(permitted)
+    result.publish(statistics)
+    for consumer, rounds in held.items():
+        result.receive(consumer, {0: rounds, 1: 9})
+    return result
+
+
+def test_a_round_begins_only_when_every_consumer_holds_the_one_before_and_it_is_permitted():
+    assert commit(normalizer=0).next_round(None) is None                       # the learner has not been heard
+    assert commit(normalizer=0, planner_learner=0).next_round(None) == 0
+    assert commit(5, normalizer=4, planner_learner=4).next_round(3) == 4
+    assert commit(5, normalizer=4, planner_learner=3).next_round(3) is None
+    assert commit(5, permitted=4, normalizer=4, planner_learner=4).next_round(3) is None
+
+
+def test_a_bridge_that_comes_back_begins_the_first_round_that_not_all_hold():
+    assert commit(6, normalizer=5, planner_learner=4).next_round(None) == 4
+    assert commit(5, normalizer=4, planner_learner=5).next_round(None) == 4
+
+
+def test_strangers_receipts_change_nothing():
+    assert commit(5, normalizer=4, planner_learner=4, stranger=0).next_round(3) == 4
+
+
+def test_a_worker_that_the_statistics_went_on_without_goes_on_where_the_others_are():
+    assert commit(9, normalizer=0, planner_learner=0).next_round(None) == 8     # joins late
+    assert commit(9, normalizer=4, planner_learner=4).next_round(None) == 8     # was left out, and started anew
+    assert commit(9, normalizer=4, planner_learner=4).next_round(3) == 8        # was left out, and is back
+
+
+def test_without_consumers_rounds_follow_each_other():
+    alone = Commit(0, ())
+    alone.permit(100)
+    assert alone.next_round(None) == 0 and alone.next_round(0) == 1
 
 
 @given(st.integers(1, 12), st.integers(1, 12), st.integers(1, 60))

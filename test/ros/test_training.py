@@ -67,8 +67,7 @@ def test_a_node_killed_in_mid_round_leaves_no_trace_in_the_metrics(undisturbed, 
 
 
 def test_every_frame_is_counted_once(undisturbed):
-    assert [int(float(row['normalizer/count'])) for row in finished(undisturbed)] == [0, 0, *(
-        4 * 51 * n for n in range(1, 7))]
+    assert [int(float(row['normalizer/count'])) for row in finished(undisturbed)] == [4 * 51 * n for n in range(1, 9)]
 
 
 def test_several_workers_train_one_policy_and_the_same_seed_gives_the_same_run(start, listener):
@@ -77,7 +76,8 @@ def test_several_workers_train_one_policy_and_the_same_seed_gives_the_same_run(s
     second.kill('planner')
     rows = finished(first)
     assert rows == finished(second)
-    assert [int(float(row['normalizer/count'])) for row in rows] == [0, 0, *(2 * 2 * 51 * n for n in range(1, 7))]
+    assert [int(float(row['normalizer/count'])) for row in rows] == [2 * 2 * 51 * n for n in range(1, 9)]
+    assert [row['environment_steps'] for row in rows] == [str(2 * 2 * 50 * n) for n in range(1, 9)]
 
 
 def test_a_second_run_of_the_same_name_is_refused_and_does_the_first_no_harm(undisturbed, start, root):
