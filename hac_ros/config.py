@@ -123,8 +123,45 @@ class LevelConfig(Checked):
     clip: float = option(5.0, 'Normalised inputs are kept within +- this', low=0.1, high=1000.0)
     noise: float = option(0.1, 'Standard deviation of exploration noise on the action', low=0.0, high=2.0)
     random_share: float = option(0.1, 'Share of decisions drawn uniformly while exploring', low=0.0, high=1.0)
+    exploration_until: int = option(0, 'Environment steps until which exploration falls to final_exploration; 0: never',
+                                    low=0, high=10**9)
+    final_exploration: float = option(0.3, 'Share of noise, random and directed decisions that is left by then',
+                                      low=0.0, high=1.0)
+    decay_from: int = option(0, 'Environment steps from which the learning rate falls', low=0, high=10**9)
+    decay_until: int = option(0, 'Environment steps until which it falls to final_learning_rate; 0: never',
+                              low=0, high=10**9)
+    final_learning_rate: float = option(3e-4, 'Step size of Adam from decay_until on', low=0.0, high=0.1)
+    mirrored_share: float = option(0.0, 'Domain knowledge: share of samples that are mirrored left to right',
+                                   low=0.0, high=1.0)
     future_share: float = option(0.8, 'Share of samples whose goal was achieved later (hindsight goal)',
                                  low=0.0, high=1.0)
+
+
+    def updates_after(self, steps: float) -> int:
+        """Return how many gradient steps are due after so many environment steps."""
+        start = min(steps, self.start_steps)
+        return int((start * self.start_updates + (steps - start) * self.updates) / 1000.0)
+
+    def steps_after(self, updates: int) -> float:
+        """Return the least number of environment steps after which so many gradient steps are due."""
+        of_start = self.start_steps * self.start_updates / 1000.0
+        if updates <= of_start:
+            return 1000.0 * updates / self.start_updates if self.start_updates else 0.0
+        return self.start_steps + 1000.0 * (updates - of_start) / max(self.updates, 1e-6)
+
+    def exploration_after(self, updates: int) -> float:
+        """Return the share of the exploration that is left after so many gradient steps."""
+        if not self.exploration_until:
+            return 1.0
+        gone = min(1.0, self.steps_after(updates) / self.exploration_until)
+        return 1.0 + (self.final_exploration - 1.0) * gone
+
+    def learning_rate_after(self, updates: int) -> float:
+        """Return the step size of Adam after so many gradient steps."""
+        if not self.decay_until:
+            return self.learning_rate
+        gone = (self.steps_after(updates) - self.decay_from) / max(1, self.decay_until - self.decay_from)
+        return self.learning_rate + (self.final_learning_rate - self.learning_rate) * min(1.0, max(0.0, gone))
 
 
 @dataclass(frozen=True)
@@ -158,6 +195,14 @@ class PlannerConfig(LevelConfig):
                                   low=0.0, high=1.0)
     inside_share: float = option(0.5, 'Share of the other samples that start inside of an attempt', low=0.0, high=1.0)
     hindsight_share: float = option(0.5, 'Share of the other samples with hindsight action', low=0.0, high=1.0)
+    exploiting_share: float = option(0.0, 'Share of the arms that act with the averaged actor and explore little',
+                                     low=0.0, high=1.0)
+    exploiting_exploration: float = option(0.25, 'Share of the exploration of the others that they keep',
+                                           low=0.0, high=1.0)
+    exploiting_horizon: int = option(0, 'Control steps of their attempts; 0: horizon', low=0, high=1000)
+    critic_differences: bool = option(False, 'Critics also see subgoal - gripper and subgoal - goal')
+    fold_yaw: bool = option(False, 'Domain knowledge: the object looks the same after a quarter turn')
+    skip_fallen: bool = option(False, 'Domain knowledge: what follows when the object has fallen is not replayed')
     moved_share: float = option(0.0, 'Domain knowledge: share of samples from episodes in which the object moved',
                                 low=0.0, high=1.0)
     lifted_share: float = option(0.0, 'Domain knowledge: share of samples from episodes in which it was lifted',
