@@ -243,3 +243,56 @@ class ControllerConfig(LevelConfig):
     def __post_init__(self):
         super().__post_init__()
         check_shares(self, 'future_share', 'elsewhere_share')
+
+
+@dataclass(frozen=True)
+class SafetyConfig(Checked):
+    """What no command to the arm may exceed. Positions in base_link."""
+
+    safety_period: float = option(0.04, 'Time from one command to the next [s]', low=0.001, high=0.2)
+    speed: float = option(0.18, 'Speed of the gripper [m/s]: a little over 0.10 along all three axes', low=0.001, high=0.5)
+    acceleration: float = option(1.0, 'Acceleration of the gripper [m/s^2]', low=0.01, high=5.0)
+    jerk: float = option(25.0, 'Jerk of the gripper [m/s^3]', low=0.1, high=1000.0)
+    turn: float = option(0.3, 'Angular speed of the gripper [rad/s]', low=0.001, high=1.0)
+    turn_acceleration: float = option(1.5, 'Angular acceleration of the gripper [rad/s^2]', low=0.01, high=20.0)
+    turn_jerk: float = option(37.5, 'Angular jerk of the gripper [rad/s^3]', low=0.1, high=1000.0)
+    joint_margin: float = option(0.1, 'Distance of each joint from its limits [rad]; MoveIt Servo\'s default',
+                                 low=0.0, high=0.5)
+    slow_condition: float = option(17.0, 'Condition number from which the arm is slowed; MoveIt Servo\'s default',
+                                   low=1.0, high=1000.0)
+    stop_condition: float = option(30.0, 'Condition number at which the arm stops; MoveIt Servo\'s default',
+                                   low=1.0, high=1000.0)
+    workspace_low: tuple[float, ...] = option((0.48, -0.20, 0.40), 'Least x, y, z of the gripper [m]',
+                                              low=-2.0, high=2.0)
+    workspace_high: tuple[float, ...] = option((0.77, 0.20, 0.62), 'Greatest x, y, z of the gripper [m]',
+                                               low=-2.0, high=2.0)
+    workspace_tolerance: float = option(0.01, 'Distance outside of the workspace at which the arm stops [m]',
+                                        low=0.0, high=0.2)
+    table_height: float = option(0.40, 'Height of the table [m]', low=0.0, high=1.5)
+    table_clearance: float = option(0.003, 'Least height of the gripper\'s box over the table [m]', low=0.0, high=0.2)
+    braking: float = option(0.2, 'Deceleration that the arm surely has when it nears border or table [m/s^2]',
+                            low=0.01, high=5.0)
+    reaction_time: float = option(0.08, 'Time until the arm follows a command [s]: brakes that much earlier',
+                                  low=0.0, high=1.0)
+    stale_after: float = option(0.1, 'Stop when joint states, object pose or command are older [s]', low=0.01, high=1.0)
+    dead_man: bool = option(False, 'Move only while the dead-man button is held')
+    dead_man_timeout: float = option(0.25, 'Stop when the button has not been heard of for this long [s]',
+                                     low=0.02, high=1.0)
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.slow_condition < self.stop_condition:
+            raise ValueError(f'SafetyConfig: slow_condition {self.slow_condition} and stop_condition '
+                             f'{self.stop_condition} came, the first must be the smaller')
+        low, high = self.workspace_low, self.workspace_high
+        if not (len(low) == len(high) == 3 and all(a < b for a, b in zip(low, high))):
+            raise ValueError(f'SafetyConfig: workspace_low {low} and workspace_high {high} came, three values each '
+                             'are wanted, the first smaller')
+
+
+@dataclass(frozen=True)
+class PageConfig(Checked):
+    """Where the page is served that shows a worker in a browser."""
+
+    host: str = option('127.0.0.1', 'Address to listen at; 0.0.0.0: everybody on the network may watch and pause')
+    port: int = option(8080, 'Port to listen at', low=1, high=65535)
