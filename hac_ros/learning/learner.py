@@ -125,17 +125,15 @@ class Learner:
             self.metrics['planner/subgoal_std'] = float(subgoal.std(axis=0).mean())
 
     def _measure_values(self, rows, features):
-        """Add planner/q_start, what the critics expect at the start of the newest episodes, and what came of them."""
+        """Add planner/q_start: what the critics expect at the start of the newest episodes, if the actor acts alone."""
         if self.level.name != 'planner':
             return
-        self.metrics |= {'planner/q_start': float('nan'), 'planner/return_start': float('nan')}
+        self.metrics['planner/q_start'] = float('nan')
         if len(rows):
             data, newest = self.replay.arrays, rows[-PROBE:]
             start = data['observation'][newest, 0], data['desired_goal'][newest]
             inputs, context = (torch.from_numpy(given) for given in (features(*start), self.level.context(*start)))
-            action = torch.from_numpy(data['action'][newest, 0].astype(np.float32))
-            self.metrics['planner/q_start'] = float(self.td3.value(inputs, context, action).mean())
-            self.metrics['planner/return_start'] = float(self.level.returns(data, newest).mean())
+            self.metrics['planner/q_start'] = float(self.td3.value(inputs, context, self.td3.act(inputs)).mean())
 
     def _weights(self, version: int, statistics: int) -> Weights:
         return Weights(self.level.number, version, statistics, self.td3.updates, self.td3.tensors())

@@ -148,16 +148,15 @@ class PlannerLevel:
         fallen = goal[..., 2] < self.task.workspace.low[2] - FALLEN
         return np.where(fallen.any(axis=1), np.maximum(1, fallen.argmax(axis=1)), self.task.steps)
 
-    def returns(self, data, rows) -> np.ndarray:
-        """Return (B,) the discounted return of whole episodes, in the unit of the critics: -1 / (1 - gamma) .. 0.
+    def returns(self, episodes: Episodes) -> np.ndarray:
+        """Return (N,) the discounted return of each episode, in the unit of the critics: -1 / (1 - gamma) .. 0.
 
         The last step's reward is taken to last for ever: a goal that is held, or never reached, counts as such.
         """
-        goal = data['desired_goal'][rows][:, None]
-        missed = np.linalg.norm(data['achieved_goal'][rows][:, 1:] - goal, axis=-1) > self.config.goal_tolerance
-        share = self.config.gamma ** (np.arange(self.task.steps + 1) / self.config.horizon)
+        missed = np.linalg.norm(episodes.achieved_goal[1:] - episodes.desired_goal, axis=-1) > self.config.goal_tolerance
+        share = self.config.gamma ** (np.arange(episodes.steps + 1) / self.config.horizon)
         weight = np.append(-np.diff(share)[:-1], share[-2])     # of each step; of the last with all that follows
-        return -(missed * weight).sum(axis=1) / (1.0 - self.config.gamma)
+        return -(missed * weight[:, None]).sum(axis=0) / (1.0 - self.config.gamma)
 
     def measure(self, episodes: Episodes) -> dict[str, float]:
         return {'planner/success': float(episodes.success[-1].mean()),
