@@ -124,8 +124,45 @@ class LevelConfig(Checked):
     clip: float = option(5.0, 'Normalised inputs are kept within +- this', low=0.1, high=1000.0)
     noise: float = option(0.1, 'Standard deviation of exploration noise on the action', low=0.0, high=2.0)
     random_share: float = option(0.1, 'Share of decisions drawn uniformly while exploring', low=0.0, high=1.0)
+    exploration_until: int = option(0, 'Environment steps until which exploration falls to final_exploration; 0: never',
+                                    low=0, high=10**9)
+    final_exploration: float = option(0.3, 'Share of noise, random and directed decisions that is left by then',
+                                      low=0.0, high=1.0)
+    decay_from: int = option(0, 'Environment steps from which the learning rate falls', low=0, high=10**9)
+    decay_until: int = option(0, 'Environment steps until which it falls to final_learning_rate; 0: never',
+                              low=0, high=10**9)
+    final_learning_rate: float = option(3e-4, 'Step size of Adam from decay_until on', low=0.0, high=0.1)
+    mirrored_share: float = option(0.0, 'Domain knowledge: share of samples that are mirrored left to right',
+                                   low=0.0, high=1.0)
     future_share: float = option(0.8, 'Share of samples whose goal was achieved later (hindsight goal)',
                                  low=0.0, high=1.0)
+
+
+    def updates_after(self, steps: float) -> int:
+        """Return how many gradient steps are due after so many environment steps."""
+        start = min(steps, self.start_steps)
+        return int((start * self.start_updates + (steps - start) * self.updates) / 1000.0)
+
+    def steps_after(self, updates: int) -> float:
+        """Return the least number of environment steps after which so many gradient steps are due."""
+        of_start = self.start_steps * self.start_updates / 1000.0
+        if updates <= of_start:
+            return 1000.0 * updates / self.start_updates if self.start_updates else 0.0
+        return self.start_steps + 1000.0 * (updates - of_start) / max(self.updates, 1e-6)
+
+    def exploration_after(self, updates: int) -> float:
+        """Return the share of the exploration that is left after so many gradient steps."""
+        if not self.exploration_until:
+            return 1.0
+        gone = min(1.0, self.steps_after(updates) / self.exploration_until)
+        return 1.0 + (self.final_exploration - 1.0) * gone
+
+    def learning_rate_after(self, updates: int) -> float:
+        """Return the step size of Adam after so many gradient steps."""
+        if not self.decay_until:
+            return self.learning_rate
+        gone = (self.steps_after(updates) - self.decay_from) / max(1, self.decay_until - self.decay_from)
+        return self.learning_rate + (self.final_learning_rate - self.learning_rate) * min(1.0, max(0.0, gone))
 
 
 @dataclass(frozen=True)
@@ -159,6 +196,14 @@ class PlannerConfig(LevelConfig):
                                   low=0.0, high=1.0)
     inside_share: float = option(0.5, 'Share of the other samples that start inside of an attempt', low=0.0, high=1.0)
     hindsight_share: float = option(0.5, 'Share of the other samples with hindsight action', low=0.0, high=1.0)
+    exploiting_share: float = option(0.0, 'Share of the arms that act with the averaged actor and explore little',
+                                     low=0.0, high=1.0)
+    exploiting_exploration: float = option(0.25, 'Share of the exploration of the others that they keep',
+                                           low=0.0, high=1.0)
+    exploiting_horizon: int = option(0, 'Control steps of their attempts; 0: horizon', low=0, high=1000)
+    critic_differences: bool = option(False, 'Critics also see subgoal - gripper and subgoal - goal')
+    fold_yaw: bool = option(False, 'Domain knowledge: the object looks the same after a quarter turn')
+    skip_fallen: bool = option(False, 'Domain knowledge: what follows when the object has fallen is not replayed')
     moved_share: float = option(0.0, 'Domain knowledge: share of samples from episodes in which the object moved',
                                 low=0.0, high=1.0)
     lifted_share: float = option(0.0, 'Domain knowledge: share of samples from episodes in which it was lifted',
@@ -199,3 +244,56 @@ class ControllerConfig(LevelConfig):
     def __post_init__(self):
         super().__post_init__()
         check_shares(self, 'future_share', 'elsewhere_share')
+
+
+@dataclass(frozen=True)
+class SafetyConfig(Checked):
+    """What no command to the arm may exceed. Positions in base_link."""
+
+    safety_period: float = option(0.04, 'Time from one command to the next [s]', low=0.001, high=0.2)
+    speed: float = option(0.18, 'Speed of the gripper [m/s]: a little over 0.10 along all three axes', low=0.001, high=0.5)
+    acceleration: float = option(1.0, 'Acceleration of the gripper [m/s^2]', low=0.01, high=5.0)
+    jerk: float = option(25.0, 'Jerk of the gripper [m/s^3]', low=0.1, high=1000.0)
+    turn: float = option(0.3, 'Angular speed of the gripper [rad/s]', low=0.001, high=1.0)
+    turn_acceleration: float = option(1.5, 'Angular acceleration of the gripper [rad/s^2]', low=0.01, high=20.0)
+    turn_jerk: float = option(37.5, 'Angular jerk of the gripper [rad/s^3]', low=0.1, high=1000.0)
+    joint_margin: float = option(0.1, 'Distance of each joint from its limits [rad]; MoveIt Servo\'s default',
+                                 low=0.0, high=0.5)
+    slow_condition: float = option(17.0, 'Condition number from which the arm is slowed; MoveIt Servo\'s default',
+                                   low=1.0, high=1000.0)
+    stop_condition: float = option(30.0, 'Condition number at which the arm stops; MoveIt Servo\'s default',
+                                   low=1.0, high=1000.0)
+    workspace_low: tuple[float, ...] = option((0.48, -0.20, 0.40), 'Least x, y, z of the gripper [m]',
+                                              low=-2.0, high=2.0)
+    workspace_high: tuple[float, ...] = option((0.77, 0.20, 0.62), 'Greatest x, y, z of the gripper [m]',
+                                               low=-2.0, high=2.0)
+    workspace_tolerance: float = option(0.01, 'Distance outside of the workspace at which the arm stops [m]',
+                                        low=0.0, high=0.2)
+    table_height: float = option(0.40, 'Height of the table [m]', low=0.0, high=1.5)
+    table_clearance: float = option(0.003, 'Least height of the gripper\'s box over the table [m]', low=0.0, high=0.2)
+    braking: float = option(0.2, 'Deceleration that the arm surely has when it nears border or table [m/s^2]',
+                            low=0.01, high=5.0)
+    reaction_time: float = option(0.08, 'Time until the arm follows a command [s]: brakes that much earlier',
+                                  low=0.0, high=1.0)
+    stale_after: float = option(0.1, 'Stop when joint states, object pose or command are older [s]', low=0.01, high=1.0)
+    dead_man: bool = option(False, 'Move only while the dead-man button is held')
+    dead_man_timeout: float = option(0.25, 'Stop when the button has not been heard of for this long [s]',
+                                     low=0.02, high=1.0)
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.slow_condition < self.stop_condition:
+            raise ValueError(f'SafetyConfig: slow_condition {self.slow_condition} and stop_condition '
+                             f'{self.stop_condition} came, the first must be the smaller')
+        low, high = self.workspace_low, self.workspace_high
+        if not (len(low) == len(high) == 3 and all(a < b for a, b in zip(low, high))):
+            raise ValueError(f'SafetyConfig: workspace_low {low} and workspace_high {high} came, three values each '
+                             'are wanted, the first smaller')
+
+
+@dataclass(frozen=True)
+class PageConfig(Checked):
+    """Where the page is served that shows a worker in a browser."""
+
+    host: str = option('127.0.0.1', 'Address to listen at; 0.0.0.0: everybody on the network may watch and pause')
+    port: int = option(8080, 'Port to listen at', low=1, high=65535)

@@ -10,7 +10,7 @@ from hac_ros import probes, proposals, tasks
 from hac_ros.config import ControllerConfig, PlannerConfig
 from hac_ros.learning.bundle import Bundle, read_bundle
 from hac_ros.learning.controller import Controller
-from hac_ros.learning.level import ControllerLevel
+from hac_ros.learning.level import ControllerLevel, PlannerLevel
 from hac_ros.learning.planner import Planner
 from hac_ros.proposals import Proposals
 from hac_ros.records import Statistics, Weights
@@ -27,6 +27,7 @@ class EvaluationReport:
     episodes: int
     mean_final_distance: float     # [m] of achieved and desired goal at the last step
     mean_episode_reward: float     # sum over the steps of an episode
+    return_start: float            # discounted as the planner's critics do, from the start: compare with planner/q_start
     controller_accuracy: float     # share of subgoal attempts that were reached; NaN if none ended
     probe_accuracy: float          # share of the fixed probes reached (hac_ros/probes.py); NaN if not asked for
     subgoal_diversity: float       # [m] std of the proposed subgoals' positions, mean of x, y, z
@@ -51,7 +52,7 @@ class Evaluator:
         self.simulation = Simulation(task, arms, seed, threads=threads, purpose='evaluation', control=control)
         self.planner = Planner(task, planner, arms, seed)
         self.controller = Controller(task, controller, arms, seed)
-        self.level = ControllerLevel(task, controller)
+        self.levels = PlannerLevel(task, planner), ControllerLevel(task, controller)
         self.probe_arms = probes.simulation(task, control) if with_probes else None
         self.probe_controller = Controller(task, controller, probes.PROBES, seed)
         self.proposals: Proposals | None = None
@@ -73,7 +74,7 @@ class Evaluator:
                 return None
             round_ = run_round(self.simulation, self.planner, self.controller, first_round + number,
                                (planner, controller), statistics, explore=False)
-            found.append(_measured(round_, min(arms, episodes - number * arms), self.level))
+            found.append(_measured(round_, min(arms, episodes - number * arms), *self.levels))
         probe_accuracy = float('nan')
         if self.probe_arms is not None:
             probe_accuracy = probes.accuracy(self.probe_arms, self.probe_controller, controller, statistics)
@@ -128,25 +129,27 @@ class _Measured:
     success: np.ndarray     # (N,)
     distance: np.ndarray    # (N,) [m]
     reward: np.ndarray      # (N,)
+    returns: np.ndarray     # (N,)
     proposals: Proposals
     accuracy: float
 
 
-def _measured(round_: Round, count: int, level: ControllerLevel) -> _Measured:
+def _measured(round_: Round, count: int, high: PlannerLevel, low: ControllerLevel) -> _Measured:
     planner = round_.planner
     distance = np.linalg.norm(planner.achieved_goal[-1] - planner.desired_goal, axis=-1)
     return _Measured(planner.success[-1, :count], distance[:count], round_.reward[1:, :count].sum(axis=0),
-                     proposals.of_episodes(planner, count, level.task.gripper_locked),
-                     level.measure(round_.controller)['controller/accuracy'])
+                     high.returns(planner)[:count], proposals.of_episodes(planner, count, low.task.gripper_locked),
+                     low.measure(round_.controller)['controller/accuracy'])
 
 
 def _report(found: list[_Measured], proposed: Proposals, probe_accuracy: float, steps: int,
             seconds: float) -> EvaluationReport:
-    success, distance, reward = (np.concatenate([getattr(m, name) for m in found])
-                                 for name in ('success', 'distance', 'reward'))
+    success, distance, reward, returns = (np.concatenate([getattr(m, name) for m in found])
+                                          for name in ('success', 'distance', 'reward', 'returns'))
     return EvaluationReport(
         success_rate=float(success.mean()), episodes=len(success), mean_final_distance=float(distance.mean()),
-        mean_episode_reward=float(reward.mean()), controller_accuracy=float(np.mean([m.accuracy for m in found])),
-        probe_accuracy=probe_accuracy, subgoal_diversity=float(proposed.subgoal[:, :3].std(axis=0).mean()),
+        mean_episode_reward=float(reward.mean()), return_start=float(returns.mean()),
+        controller_accuracy=float(np.mean([m.accuracy for m in found])), probe_accuracy=probe_accuracy,
+        subgoal_diversity=float(proposed.subgoal[:, :3].std(axis=0).mean()),
         action_diversity=proposed.action_diversity, object_moved=proposed.moved, steps=steps, seconds=seconds,
         steps_per_s=steps / seconds)

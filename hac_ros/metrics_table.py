@@ -16,12 +16,13 @@ STEPS = 'environment_steps'
 KEYS = ('round', STEPS)
 COLUMNS = (
     'planner/success', 'planner/mean_reward', 'planner/actor_loss', 'planner/critic_loss', 'planner/q_mean',
-    'planner/q_start', 'planner/return_start', 'planner/subgoal_std', 'planner/updates',
+    'planner/q_start', 'planner/subgoal_std', 'planner/updates',
     'controller/accuracy', 'controller/mean_reward', 'controller/actor_loss', 'controller/critic_loss',
     'controller/q_mean', 'controller/updates',
     'normalizer/workers', 'normalizer/count', 'normalizer/rejected',
     'evaluation/success_rate', 'evaluation/confirmed', 'evaluation/episodes',
-    'evaluation/mean_final_distance', 'evaluation/mean_episode_reward', 'evaluation/controller_accuracy',
+    'evaluation/mean_final_distance', 'evaluation/mean_episode_reward', 'evaluation/return_start',
+    'evaluation/controller_accuracy',
     'evaluation/probe_accuracy', 'evaluation/subgoal_diversity', 'evaluation/action_diversity',
     'evaluation/object_moved', 'evaluation/steps',
     'wall/planner_learning', 'wall/controller_learning', 'wall/evaluation')

@@ -2,6 +2,7 @@
 
 The reference that trajectories through ROS equal bit for bit, and what evaluations are made of.
 """
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,9 +23,11 @@ class Round:
 
 
 def run_round(simulation: Simulation, planner: Planner, controller: Controller, round_: int,
-              weights: tuple[Weights, Weights], statistics: Statistics, explore: bool, incarnation: int = 0) -> Round:
+              weights: tuple[Weights, Weights], statistics: Statistics, explore: bool, incarnation: int = 0,
+              watch: Callable[[Simulation], None] = lambda simulation: None) -> Round:
     """Run ``round_`` from its reset to its end with ``weights`` (planner's, controller's) and ``statistics``.
 
+    ``watch`` is called in each of the T + 1 states, and must leave the simulation as it is.
     Raises ValueError if either weights were not trained with these statistics.
     """
     for each in weights:
@@ -35,9 +38,11 @@ def run_round(simulation: Simulation, planner: Planner, controller: Controller, 
     controller.begin(round_, weights[1], statistics, explore)
     simulation.reset(round_)
     rewards = [simulation.reward]
+    watch(simulation)
     while not (state := arm_state(simulation, round_)).terminal:
         simulation.step(controller.act(state, planner.act(state)).value)
         rewards.append(simulation.reward)
+        watch(simulation)
     planner.finish(state)
     controller.finish(state)
     return Round(planner.episodes(incarnation), controller.episodes(incarnation), np.stack(rewards))

@@ -34,6 +34,7 @@ class Controller:
         self.policy = Policy(weights, network, ControllerFeatures.size(self.task), action_size(self.config))
         self.features = ControllerFeatures(self.task, Normalization(statistics, self.config.clip))
         self.explore, self.untrained = explore, weights.updates == 0
+        self.exploration = self.config.exploration_after(weights.updates)
         self.recording = Recording(records.CONTROLLER, round, weights.version, statistics.version)
 
     def act(self, state: ArmState, subgoals: Subgoals) -> Commands:
@@ -60,8 +61,8 @@ class Controller:
 
     def _explored(self, state: ArmState, action: np.ndarray) -> np.ndarray:
         rng = generator(self.seed, 'controller_exploration', self.worker, state.id.round, state.id.step)
-        random_share = 1.0 if self.untrained else self.config.random_share
-        return exploration.disturbed(action, rng, self.config.noise, random_share)
+        random_share = 1.0 if self.untrained else self.config.random_share * self.exploration
+        return exploration.disturbed(action, rng, self.config.noise * self.exploration, random_share)
 
     def _command(self, state: ArmState, subgoals: Subgoals, action: np.ndarray) -> np.ndarray:
         value = np.empty((self.arms, spaces.COMMAND.size))

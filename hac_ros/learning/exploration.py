@@ -5,8 +5,11 @@ All draws come from one generator keyed by (worker, round, step) and are made fo
 import numpy as np
 
 
-def disturbed(action: np.ndarray, rng: np.random.Generator, noise: float, random_share: float):
-    """Return actions (N, A) with normal noise, a share replaced by uniform draws, all within -1 .. 1."""
-    noisy = np.clip(action + noise * rng.standard_normal(action.shape), -1.0, 1.0)
+def disturbed(action: np.ndarray, rng: np.random.Generator, noise, random_share):
+    """Return actions (N, A) with normal noise, a share replaced by uniform draws, all within -1 .. 1.
+
+    noise, random_share: for all, or (N,) for each.
+    """
+    noisy = np.clip(action + np.reshape(noise, (-1, 1)) * rng.standard_normal(action.shape), -1.0, 1.0)
     uniform = rng.uniform(-1.0, 1.0, action.shape)
-    return np.where(rng.random(len(action))[:, None] < random_share, uniform, noisy)
+    return np.where((rng.random(len(action)) < random_share)[:, None], uniform, noisy)

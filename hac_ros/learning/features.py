@@ -6,29 +6,43 @@ so that being within it is as visible in any task and before there are any stati
 import numpy as np
 
 from hac_ros import spaces
+from hac_ros.config import PlannerConfig
 from hac_ros.learning.normalization import Normalization
 from hac_ros.tasks import Task
 
 FINE = 2.0           # tolerances a unit of the planner's fine difference
+FINE_OFFSET = 0.05   # [m] a unit of the planner's fine object - gripper
+QUARTER = np.pi / 2  # [rad]
 FINE_SUBGOAL = 0.04  # [m] a unit of the controller's: constant, so that a changed tolerance changes no input
 
 
 class PlannerFeatures:
-    """Inputs of the planner's actor and critics: (..., O + 6)."""
+    """Inputs of the planner's actor and critics: the observation, goal - object and object - gripper."""
 
-    def __init__(self, task: Task, normalization: Normalization, tolerance: float):
-        self.normalization, self.fine = normalization, FINE * tolerance
+    def __init__(self, task: Task, normalization: Normalization, config: PlannerConfig):
+        self.normalization, self.fine = normalization, FINE * config.goal_tolerance
+        self.yaw = task.observation.index('object_euler_z') if config.fold_yaw and task.has_object else None
+        self.has_object = task.has_object
 
     @staticmethod
     def size(task: Task) -> int:
         """Number of inputs."""
-        return task.observation.size + 6
+        return task.observation.size + (9 if task.has_object else 6)
 
     def __call__(self, observation: np.ndarray, goal: np.ndarray) -> np.ndarray:
-        """observation (B, O), goal (B, 3), raw; returns (B, O + 6) float32."""
+        """observation (B, O), goal (B, 3), raw; returns (B, F) float32."""
         missing = goal - spaces.object_position(observation)
-        coarse = missing / self.normalization.object_scale
-        return _inputs(self.normalization, self.normalization.observation(observation), coarse, missing / self.fine)
+        parts = [self._observation(observation), missing / self.normalization.object_scale, missing / self.fine]
+        if self.has_object:
+            parts.append((spaces.object_position(observation) - spaces.gripper_position(observation)) / FINE_OFFSET)
+        return _inputs(self.normalization, *parts)
+
+    def _observation(self, observation: np.ndarray) -> np.ndarray:
+        if self.yaw is not None:
+            observation = observation.copy()
+            angle = observation[:, self.yaw]
+            observation[:, self.yaw] = angle - QUARTER * np.round(angle / QUARTER)
+        return self.normalization.observation(observation)
 
 
 class ControllerFeatures:

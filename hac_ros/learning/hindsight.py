@@ -105,7 +105,7 @@ def planner_sample(data, rows: np.ndarray, count: int, config: PlannerConfig, ge
 
 def _windows(data, rows, count: int, config: PlannerConfig, rng) -> Windows:
     row = _episodes(data, rows, count, config, rng)
-    start = rng.integers(0, data['subgoal'].shape[1], count)
+    start = (rng.random(count) * data['usable'][row]).astype(np.int64)
     sliding = rng.random(count) < config.sliding_share
     inside = rng.random(count) < config.inside_share
     hindsight = sliding | (rng.random(count) < config.hindsight_share)
@@ -127,8 +127,7 @@ def _episodes(data, rows, count: int, config: PlannerConfig, rng) -> np.ndarray:
 
 
 def _planner_goals(data, row, start, end, config: PlannerConfig, rng) -> np.ndarray:
-    steps = data['subgoal'].shape[1]
-    later = future(rng, end, np.full_like(end, steps))
+    later = future(rng, end, np.maximum(end, data['usable'][row].astype(np.int64)))
     achieved, present = data['achieved_goal'][row, later], data['achieved_goal'][row, start]
     near = present + rng.uniform(-config.stay_noise, config.stay_noise, present.shape)
     kind = rng.random(len(row))[:, None]

@@ -26,7 +26,7 @@ class Learner:
         self.level = levels.of_number(level, task, config)
         self.task, self.config, self.seed = task, config, seed
         self.replay = Replay(self.level.fields(), config.capacity)
-        self.td3 = Td3(config, self.level.inputs, self.level.actions, self.level.lowest, self.level.action_gain,
+        self.td3 = Td3(config, self.level.inputs, self.level.actions, self.level.lowest, self.level.action_map,
                        generator(seed, f'{self.level.name}_networks'), device)
         self.probe: tuple[np.ndarray, np.ndarray] | None = None
         self.metrics = self._metrics([])
@@ -49,7 +49,7 @@ class Learner:
         if statistics.space != self.task.observation.name:
             raise ValueError(f'statistics of {statistics.space} came, of {self.task.observation.name} are wanted')
         rows, episodes = self.replay.committed(statistics)
-        updates = self._updates(episodes * self.task.steps) - self.td3.updates if len(rows) else 0
+        updates = self.config.updates_after(episodes * self.task.steps) - self.td3.updates if len(rows) else 0
         features = self.level.features(Normalization(statistics, self.config.clip))
         rng = generator(self.seed, f'{self.level.name}_replay', version)
         results = [self.td3.update(batch) for batch in self._batches(rows, updates, features, rng)]
@@ -90,11 +90,6 @@ class Learner:
         self.probe = (probe['observation'], probe['goal']) if probe else None
         self.metrics = {k: float('nan') if v is None else v for k, v in info['metrics'].items()}
 
-    def _updates(self, steps: int) -> int:
-        """Return how many gradient steps are due after so many environment steps."""
-        start = min(steps, self.config.start_steps)
-        return int((start * self.config.start_updates + (steps - start) * self.config.updates) / 1000.0)
-
     def _batches(self, rows, updates: int, features, rng):
         size = self.config.batch
         while updates > 0:
@@ -102,7 +97,8 @@ class Learner:
             sample = self.level.sample(self.replay.arrays, rows, some * size, rng)
             noise = rng.standard_normal(sample.action.shape, dtype=np.float32)
             arrays = (features(sample.observation, sample.goal), sample.action, features(sample.following, sample.goal),
-                      sample.reward, sample.discount, noise)
+                      sample.reward, sample.discount, noise, self.level.context(sample.observation, sample.goal),
+                      self.level.context(sample.following, sample.goal))
             batch = Batch(*(_batched(array, some, size) for array in arrays)).to(self.td3.device)
             yield from (batch[i] for i in range(some))
             updates -= some
@@ -129,16 +125,15 @@ class Learner:
             self.metrics['planner/subgoal_std'] = float(subgoal.std(axis=0).mean())
 
     def _measure_values(self, rows, features):
-        """Add planner/q_start, what the critics expect at the start of the newest episodes, and what came of them."""
+        """Add planner/q_start: what the critics expect at the start of the newest episodes, if the actor acts alone."""
         if self.level.name != 'planner':
             return
-        self.metrics |= {'planner/q_start': float('nan'), 'planner/return_start': float('nan')}
+        self.metrics['planner/q_start'] = float('nan')
         if len(rows):
             data, newest = self.replay.arrays, rows[-PROBE:]
-            inputs = features(data['observation'][newest, 0], data['desired_goal'][newest])
-            action = torch.from_numpy(data['action'][newest, 0].astype(np.float32))
-            self.metrics['planner/q_start'] = float(self.td3.value(torch.from_numpy(inputs), action).mean())
-            self.metrics['planner/return_start'] = float(self.level.returns(data, newest).mean())
+            start = data['observation'][newest, 0], data['desired_goal'][newest]
+            inputs, context = (torch.from_numpy(given) for given in (features(*start), self.level.context(*start)))
+            self.metrics['planner/q_start'] = float(self.td3.value(inputs, context, self.td3.act(inputs)).mean())
 
     def _weights(self, version: int, statistics: int) -> Weights:
         return Weights(self.level.number, version, statistics, self.td3.updates, self.td3.tensors())

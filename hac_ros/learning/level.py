@@ -10,11 +10,15 @@ from hac_ros.learning.controller import action_size
 from hac_ros.learning.features import FINE, ControllerFeatures, PlannerFeatures
 from hac_ros.learning.normalization import Normalization
 from hac_ros.learning.subgoal_action import SIZE, SubgoalAction
+from hac_ros.learning.symmetry import Symmetry
 from hac_ros.records import Episodes
 from hac_ros.tasks import Task
 
 MOVED = 0.03        # [m] from its start: the object counts as moved
-LIFTED = 0.03       # [m] above its lowest: the object counts as lifted
+LIFTED = 0.03       # [m] above its start: the object counts as lifted ..
+NEAR = 0.05         # [m] .. while it is within this of the gripper
+DIFFERENCE = 0.1    # [m] a unit of the differences between subgoal and gripper or goal
+FALLEN = 0.05       # [m] below the workspace: the object counts as fallen
 HELD_CHANGE = 0.3   # share of its range by which the fourth value may change within a window
 
 
@@ -27,7 +31,7 @@ class Level(Protocol):
     inputs: int
     actions: int
     lowest: float
-    action_gain: np.ndarray
+    action_map: np.ndarray      # (actions, M): critics see context + action @ action_map
 
     def fields(self) -> dict[str, tuple[int, ...]]:
         """Return the replay's arrays: name -> shape of one episode."""
@@ -41,6 +45,9 @@ class Level(Protocol):
     def features(self, normalization: Normalization):
         """Return the function of (observation, goal) that makes network inputs."""
 
+    def context(self, observation: np.ndarray, goal: np.ndarray) -> np.ndarray:
+        """Return (B, M), what the mapped action is added to, for raw observations (B, O) and goals."""
+
     def measure(self, episodes: Episodes) -> dict[str, float]:
         """Return the metrics of a round."""
 
@@ -53,7 +60,8 @@ class ControllerLevel:
     def __init__(self, task: Task, config: ControllerConfig):
         self.task, self.config = task, config
         self.inputs, self.actions = ControllerFeatures.size(task), action_size(config)
-        self.lowest, self.action_gain = -1.0 / (1.0 - config.gamma), np.ones(self.actions)
+        self.lowest, self.action_map = -1.0 / (1.0 - config.gamma), np.eye(self.actions)
+        self.symmetry = Symmetry(task)
 
     def fields(self) -> dict[str, tuple[int, ...]]:
         steps = self.task.steps
@@ -64,10 +72,15 @@ class ControllerLevel:
         return {name: getattr(episodes, name).swapaxes(0, 1) for name in self.fields()}
 
     def sample(self, data, rows, count, rng) -> hindsight.Sample:
-        return hindsight.controller_sample(data, rows, count, self.config, self.task.gripper_locked, self.actions, rng)
+        sample = hindsight.controller_sample(
+            data, rows, count, self.config, self.task.gripper_locked, self.actions, rng)
+        return self.symmetry.mirrored(sample, self.config.mirrored_share, rng)
 
     def features(self, normalization: Normalization) -> ControllerFeatures:
         return ControllerFeatures(self.task, normalization)
+
+    def context(self, observation: np.ndarray, goal: np.ndarray) -> np.ndarray:
+        return np.zeros((len(observation), self.actions), dtype=np.float32)
 
     def measure(self, episodes: Episodes) -> dict[str, float]:
         hit = attempts.reached(episodes.observation[1:], episodes.subgoal, episodes.tolerance, self.task.gripper_locked)
@@ -86,16 +99,21 @@ class PlannerLevel:
     def __init__(self, task: Task, config: PlannerConfig):
         self.task, self.config, self.geometry = task, config, SubgoalAction(task, config)
         self.inputs, self.actions = PlannerFeatures.size(task), SIZE
+        self.symmetry = Symmetry(task)
         self.lowest = -1.0 / (1.0 - config.gamma)
         # Subgoals a tolerance apart must look different to the critics.
-        self.action_gain = np.append(self.geometry.reach / (FINE * config.position_tolerance), 1.0)
+        gain = np.diag(np.append(self.geometry.reach / (FINE * config.position_tolerance), 1.0))
+        differences = np.zeros((SIZE, 6 if config.critic_differences else 0))
+        if config.critic_differences:
+            differences[:3] = np.tile(np.diag(self.geometry.reach / DIFFERENCE), 2)
+        self.action_map = np.concatenate([gain, differences], axis=1)
 
     def fields(self) -> dict[str, tuple[int, ...]]:
         steps = self.task.steps
         return {'observation': (steps + 1, self.task.observation.size), 'achieved_goal': (steps + 1, 3),
                 'desired_goal': (3,), 'subgoal': (steps, spaces.SUBGOAL.size), 'tolerance': (steps, 2),
                 'testing': (steps,), 'action': (steps, SIZE), 'first': (steps,), 'end': (steps,), 'held': (steps,),
-                'moved': (), 'lifted': ()}
+                'moved': (), 'lifted': (), 'usable': ()}
 
     def rows(self, episodes: Episodes) -> dict[str, np.ndarray]:
         rows = {name: getattr(episodes, name).swapaxes(0, 1)
@@ -104,26 +122,41 @@ class PlannerLevel:
         held = attempts.held_until(self.geometry.held_value(rows['action']), HELD_CHANGE, self.config.horizon)
         goal = rows['achieved_goal']
         moved = np.linalg.norm(goal - goal[:, :1], axis=-1).max(axis=1) > MOVED
-        lifted = np.ptp(goal[..., 2], axis=1) > LIFTED
-        return rows | {'desired_goal': episodes.desired_goal, 'first': first, 'end': end, 'held': held,
+        near = np.linalg.norm(goal - spaces.gripper_position(rows['observation']), axis=-1) < NEAR
+        lifted = ((goal[..., 2] > goal[:, :1, 2] + LIFTED) & near).sum(axis=1) > 1   # more than a bounce
+        return rows | {'desired_goal': episodes.desired_goal, 'first': first, 'end': end, 'held': held, 'usable': self._usable(goal),
                        'moved': moved, 'lifted': lifted}
 
     def sample(self, data, rows, count, rng) -> hindsight.Sample:
-        return hindsight.planner_sample(data, rows, count, self.config, self.geometry, rng)
+        sample = hindsight.planner_sample(data, rows, count, self.config, self.geometry, rng)
+        return self.symmetry.mirrored(sample, self.config.mirrored_share, rng)
 
     def features(self, normalization: Normalization) -> PlannerFeatures:
-        return PlannerFeatures(self.task, normalization, self.config.goal_tolerance)
+        return PlannerFeatures(self.task, normalization, self.config)
 
-    def returns(self, data, rows) -> np.ndarray:
-        """Return (B,) the discounted return of whole episodes, in the unit of the critics: -1 / (1 - gamma) .. 0.
+    def context(self, observation: np.ndarray, goal: np.ndarray) -> np.ndarray:
+        parts = [np.zeros((len(observation), SIZE))]
+        if self.config.critic_differences:
+            centre = self.geometry.centre(observation)
+            parts += [(centre - spaces.gripper_position(observation)) / DIFFERENCE, (centre - goal) / DIFFERENCE]
+        return np.concatenate(parts, axis=1, dtype=np.float32, casting='same_kind')
+
+    def _usable(self, goal: np.ndarray) -> np.ndarray:
+        """Return how many steps (N,) of each episode are replayed, at least 1; goal: (N, T + 1, 3)."""
+        if not self.config.skip_fallen:
+            return np.full(len(goal), self.task.steps)
+        fallen = goal[..., 2] < self.task.workspace.low[2] - FALLEN
+        return np.where(fallen.any(axis=1), np.maximum(1, fallen.argmax(axis=1)), self.task.steps)
+
+    def returns(self, episodes: Episodes) -> np.ndarray:
+        """Return (N,) the discounted return of each episode, in the unit of the critics: -1 / (1 - gamma) .. 0.
 
         The last step's reward is taken to last for ever: a goal that is held, or never reached, counts as such.
         """
-        goal = data['desired_goal'][rows][:, None]
-        missed = np.linalg.norm(data['achieved_goal'][rows][:, 1:] - goal, axis=-1) > self.config.goal_tolerance
-        share = self.config.gamma ** (np.arange(self.task.steps + 1) / self.config.horizon)
+        missed = np.linalg.norm(episodes.achieved_goal[1:] - episodes.desired_goal, axis=-1) > self.config.goal_tolerance
+        share = self.config.gamma ** (np.arange(episodes.steps + 1) / self.config.horizon)
         weight = np.append(-np.diff(share)[:-1], share[-2])     # of each step; of the last with all that follows
-        return -(missed * weight).sum(axis=1) / (1.0 - self.config.gamma)
+        return -(missed * weight[:, None]).sum(axis=0) / (1.0 - self.config.gamma)
 
     def measure(self, episodes: Episodes) -> dict[str, float]:
         return {'planner/success': float(episodes.success[-1].mean()),

@@ -42,16 +42,22 @@ class Planner:
         self.task, self.config, self.arms, self.seed, self.worker = task, config, arms, seed, worker
         self.geometry = SubgoalAction(task, config)
         self.tolerance = np.tile([config.position_tolerance, config.opening_tolerance], (arms, 1))
+        self.exploiting = np.arange(arms) < round(config.exploiting_share * arms)
         self.recording = None
 
     def begin(self, round: int, weights: Weights, statistics: Statistics, explore: bool):
         """Start a round, whatever became of the one before. Without ``explore``: averaged weights, no draws."""
-        network = ACTOR if explore else AVERAGED
-        self.policy = Policy(weights, network, PlannerFeatures.size(self.task), SIZE)
-        normalization = Normalization(statistics, self.config.clip)
-        self.features = PlannerFeatures(self.task, normalization, self.config.goal_tolerance)
+        config = self.config
+        self.actor, self.averaged = (Policy(weights, network, PlannerFeatures.size(self.task), SIZE)
+                                     for network in (ACTOR, AVERAGED))
+        self.features = PlannerFeatures(self.task, Normalization(statistics, config.clip), config)
         self.explore, self.untrained = explore, weights.updates == 0
-        self.horizon = self.config.horizon if explore else self.config.evaluation_horizon or self.config.horizon
+        self.exploration = config.exploration_after(weights.updates) * np.where(
+            self.exploiting, config.exploiting_exploration, 1.0)
+        if self.untrained:
+            self.exploration = np.ones(self.arms)
+        short = config.exploiting_horizon if explore else config.evaluation_horizon
+        self.horizon = np.where(self.exploiting | (not explore), short or config.horizon, config.horizon)
         self.recording = Recording(records.PLANNER, round, weights.version, statistics.version)
         self.current = None
 
@@ -89,20 +95,28 @@ class Planner:
                            for a, b in zip(vars(new).values(), vars(kept).values())))
 
     def _proposed(self, state: ArmState, count: np.ndarray) -> _Attempts:
-        action = self.policy(self.features(state.observation, state.desired_goal))
+        action = self._policy(self.features(state.observation, state.desired_goal))
         testing = np.zeros(self.arms, dtype=bool)
         if self.explore:
             action, testing = self._explored(state, action)
         value = self.geometry.subgoal(state.observation, action)
-        left = np.full(self.arms, self.horizon, dtype=np.uint16)
+        left = self.horizon.astype(np.uint16)
         return _Attempts(action, value, count, left, testing, np.full(self.arms, self.explore))
+
+    def _policy(self, inputs: np.ndarray) -> np.ndarray:
+        if not self.explore:
+            return self.averaged(inputs)
+        action = self.actor(inputs)
+        action[self.exploiting] = self.averaged(inputs[self.exploiting])
+        return action
 
     def _explored(self, state: ArmState, action: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         config = self.config
         rng = generator(self.seed, 'planner_exploration', self.worker, state.id.round, state.id.step)
         testing = rng.random(self.arms) < (0.0 if self.untrained else config.testing_rate)
-        action = exploration.disturbed(action, rng, config.noise, 1.0 if self.untrained else config.random_share)
+        random_share = 1.0 if self.untrained else config.random_share * self.exploration
+        action = exploration.disturbed(action, rng, config.noise * self.exploration, random_share)
         beside = np.clip(rng.standard_normal((self.arms, 3)) * config.directed_spread / self.geometry.reach, -1.0, 1.0)
-        directed = rng.random(self.arms) < config.directed_share
+        directed = rng.random(self.arms) < config.directed_share * self.exploration
         action[directed, :3] = beside[directed]
         return action, testing

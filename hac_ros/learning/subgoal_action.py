@@ -23,12 +23,12 @@ class SubgoalAction:
 
     def subgoal(self, observation: np.ndarray, action: np.ndarray) -> np.ndarray:
         """Return subgoals (..., 4), positions inside the workspace, for observations (..., O)."""
-        position = self.task.workspace.clip(self._centre(observation) + self.reach * action[..., :3])
+        position = self.task.workspace.clip(self.centre(observation) + self.reach * action[..., :3])
         return np.concatenate([position, self._opening(action[..., 3:])], axis=-1)
 
     def action(self, observation: np.ndarray, position: np.ndarray, fourth: np.ndarray) -> np.ndarray:
         """Return the action (..., 4) whose subgoal is ``position`` (..., 3), or nearest; ``fourth`` (...) is kept."""
-        displacement = np.clip((position - self._centre(observation)) / self.reach, -1.0, 1.0)
+        displacement = np.clip((position - self.centre(observation)) / self.reach, -1.0, 1.0)
         return np.concatenate([displacement, fourth[..., None]], axis=-1)
 
     def speed(self, action: np.ndarray) -> np.ndarray:
@@ -47,7 +47,8 @@ class SubgoalAction:
             return np.zeros_like(fourth)
         return spaces.OPENING_MAX * np.clip((1.0 + self.config.opening_gain * fourth) / 2, 0.0, 1.0)
 
-    def _centre(self, observation: np.ndarray) -> np.ndarray:
+    def centre(self, observation: np.ndarray) -> np.ndarray:
+        """Return the positions (..., 3) that actions displace subgoals from."""
         if self.config.centre == 'workspace':
             return self.middle
         of = spaces.object_position if self.config.centre == 'object' else spaces.gripper_position

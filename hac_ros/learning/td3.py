@@ -26,6 +26,8 @@ class Batch:
     reward: torch.Tensor        # (..,)
     discount: torch.Tensor      # (..,) 0 where nothing follows
     noise: torch.Tensor         # (.., A) standard normal, for the target action
+    context: torch.Tensor       # (.., M) what the mapped action is added to
+    following_context: torch.Tensor
 
     def __getitem__(self, i) -> 'Batch':
         return Batch(*(getattr(self, name)[i] for name in self.__dataclass_fields__))
@@ -36,16 +38,19 @@ class Batch:
 
 
 class Td3:
-    """Networks, targets and optimisers of one level. ``lowest``: least possible value of a critic."""
+    """Networks, targets and optimisers of one level.
+
+    lowest: least possible value of a critic. action_map (A, M): critics see context + action @ action_map.
+    """
 
     VECTORS = ('actor', 'averaged', 'actor_target', 'critic', 'critic_target')
 
-    def __init__(self, config: LevelConfig, inputs: int, actions: int, lowest: float, action_gain: np.ndarray,
+    def __init__(self, config: LevelConfig, inputs: int, actions: int, lowest: float, action_map: np.ndarray,
                  rng: np.random.Generator, device: str = 'cpu'):
         self.config, self.lowest, self.device = config, lowest, torch.device(device)
-        self.gain = torch.from_numpy(np.asarray(action_gain, dtype=np.float32)).to(self.device)
+        self.map = torch.from_numpy(np.asarray(action_map, dtype=np.float32)).to(self.device)
         self.actor_net = Perceptron((inputs, *config.hidden, actions))
-        self.critic_net = Perceptron((inputs + actions, *config.hidden, 1), 2, config.layer_norm)
+        self.critic_net = Perceptron((inputs + self.map.shape[1], *config.hidden, 1), 2, config.layer_norm)
         self.first_net = Perceptron(self.critic_net.sizes, 1, config.layer_norm)
         self.actor, self.critic = (net.initial(rng).to(self.device) for net in (self.actor_net, self.critic_net))
         self.averaged, self.actor_target = self.actor.clone(), self.actor.clone()
@@ -58,6 +63,7 @@ class Td3:
     @torch.no_grad()
     def update(self, batch: Batch) -> tuple[float, float, float]:
         """Make one gradient step; returns critic loss, mean value, actor loss (NaN where no actor update was due)."""
+        self.critic_adam.learning_rate = self.actor_adam.learning_rate = self.config.learning_rate_after(self.updates)
         critic_loss, value = self._update_critics(batch)
         self.updates += 1
         actor_loss = float('nan')
@@ -74,9 +80,9 @@ class Td3:
         return torch.tanh(self.actor_net.forward(self.actor_layers, inputs[None].to(self.device))[0][0]).cpu()
 
     @torch.no_grad()
-    def value(self, inputs: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
-        """Return what the critics expect of actions (B, A) for inputs (B, F): (B,), the lesser of both, on the CPU."""
-        joined = self._joined(inputs.to(self.device), action.to(self.device), 2)
+    def value(self, inputs: torch.Tensor, context: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+        """Return what the critics expect (B,), the lesser of both, on the CPU; arguments as in Batch, (B, ...)."""
+        joined = self._joined(*(given.to(self.device) for given in (inputs, context, action)), 2)
         return self.critic_net.forward(self.critic_layers, joined)[0].amin(dim=0).squeeze(-1).cpu()
 
     def tensors(self) -> dict[str, np.ndarray]:
@@ -109,11 +115,12 @@ class Td3:
         noise = (batch.noise * scale).clamp_(-CLIP_NOISE * scale, CLIP_NOISE * scale)
         proposed = torch.tanh(self.actor_net.forward(self.actor_target_layers, batch.following[None])[0][0])
         action = (proposed + noise).clamp_(-1.0, 1.0)
-        value = self.critic_net.forward(self.critic_target_layers, self._joined(batch.following, action, 2))[0]
+        value = self.critic_net.forward(self.critic_target_layers, self._joined(batch.following, batch.following_context, action, 2))[0]
         return (batch.reward + batch.discount * value.amin(dim=0).squeeze(-1)).clamp_(self.lowest, 0.0)
 
     def _update_critics(self, batch: Batch) -> tuple[float, float]:
-        value, cache = self.critic_net.forward(self.critic_layers, self._joined(batch.inputs, batch.action, 2))
+        value, cache = self.critic_net.forward(
+            self.critic_layers, self._joined(batch.inputs, batch.context, batch.action, 2))
         error = value - self.target(batch)[None, :, None]
         self.critic_net.backward(self.critic_layers, cache, error * (2.0 / error.shape[1]), self.critic_gradient_layers)
         self.critic_adam.step(self.critic_gradient)
@@ -122,16 +129,17 @@ class Td3:
     def _update_actor(self, batch: Batch) -> float:
         raw, cache = self.actor_net.forward(self.actor_layers, batch.inputs[None])
         action = torch.tanh(raw)
-        value, critic_cache = self.first_net.forward(self.first_layers, self._joined(batch.inputs, action[0], 1))
+        value, critic_cache = self.first_net.forward(
+            self.first_layers, self._joined(batch.inputs, batch.context, action[0], 1))
         slope = torch.full_like(value, -1.0 / value.shape[1])
-        slope = self.first_net.backward(self.first_layers, critic_cache, slope)[..., -action.shape[-1]:]
-        slope = slope * self.gain * (1.0 - action.square()) + raw * (2.0 * self.config.pretanh / raw.numel())
+        slope = self.first_net.backward(self.first_layers, critic_cache, slope)[..., -self.map.shape[1]:]
+        slope = slope @ self.map.T * (1.0 - action.square()) + raw * (2.0 * self.config.pretanh / raw.numel())
         self.actor_net.backward(self.actor_layers, cache, slope, self.actor_gradient_layers)
         self.actor_adam.step(self.actor_gradient)
         return (self.config.pretanh * raw.square().mean() - value.mean()).item()
 
-    def _joined(self, inputs: torch.Tensor, action: torch.Tensor, members: int) -> torch.Tensor:
-        return torch.cat((inputs, action * self.gain), dim=-1).expand(members, -1, -1)
+    def _joined(self, inputs: torch.Tensor, context: torch.Tensor, action: torch.Tensor, members: int) -> torch.Tensor:
+        return torch.cat((inputs, torch.addmm(context, action, self.map)), dim=-1).expand(members, -1, -1)
 
     def _views(self):
         self.actor_layers = self.actor_net.views(self.actor)

@@ -109,8 +109,8 @@ class EvaluatorNode(Node):
             return    # the process is ending
         confirmed = fresh.success_rate if fresh is not report else float('nan')
         self.keep(pair, report, confirmed)
-        names = ('success_rate', 'episodes', 'mean_final_distance', 'mean_episode_reward', 'controller_accuracy',
-                 'probe_accuracy', 'subgoal_diversity', 'action_diversity', 'object_moved', 'steps')
+        names = ('success_rate', 'episodes', 'mean_final_distance', 'mean_episode_reward', 'return_start',
+                 'controller_accuracy', 'probe_accuracy', 'subgoal_diversity', 'action_diversity', 'object_moved', 'steps')
         values = {f'evaluation/{name}': getattr(report, name) for name in names}
         values |= {'evaluation/confirmed': confirmed, 'wall/evaluation': time.monotonic() - began}
         stamp = self.get_clock().now().to_msg()

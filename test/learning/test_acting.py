@@ -181,3 +181,27 @@ def test_a_learned_gripper_has_a_fourth_output():
     simulation = Simulation(PICK, 4, 0)
     controller = play(*actors(task=PICK, configs=configs), task=PICK, simulation=simulation)[1]
     assert controller.action[..., 3].std() > 0.3
+
+
+def test_exploiting_arms_act_with_the_averaged_actor_and_explore_less():
+    settings = dict(exploiting_share=0.5, exploiting_exploration=0.0, testing_rate=0.0)
+    planner = actors(configs=(PlannerConfig(**settings, **SMALL), CONFIGS[1]))[0]
+    first = weights(configs=(planner.config, CONFIGS[1]))[0]
+    first.tensors['averaged.2.bias'][:] = 9.0    # proposes 1 everywhere
+    planner.begin(3, first, statistics(), True)
+    simulation = PointMass(4, 0)
+    simulation.reset(3)
+    planner.act(state(simulation, REACH, 3, 0))
+    assert (planner.current.action[:2] > 0.99).all() and (np.abs(planner.current.action[2:]) < 0.9).any(axis=1).all()
+
+
+def test_exploration_falls_to_its_final_share():
+    config = PlannerConfig(updates=100.0, exploration_until=1000, final_exploration=0.2)
+    np.testing.assert_allclose([config.exploration_after(n) for n in (0, 50, 100, 500)], [1.0, 0.6, 0.2, 0.2])
+    assert PlannerConfig().exploration_after(500) == 1.0
+
+
+@pytest.mark.parametrize('updates', [0, 7, 30, 31, 400])
+def test_steps_and_updates_belong_together(updates):
+    config = PlannerConfig(updates=37.0, start_steps=300, start_updates=100.0)
+    assert config.updates_after(np.ceil(config.steps_after(updates) + 1e-9)) == updates

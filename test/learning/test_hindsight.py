@@ -6,9 +6,11 @@ import pytest
 
 from hac_ros import records, tasks
 from hac_ros.config import ControllerConfig, PlannerConfig
-from hac_ros.learning import hindsight, level
+from hac_ros.learning import hindsight, level, running_statistics
+from hac_ros.learning.features import PlannerFeatures
+from hac_ros.learning.normalization import Normalization
 from hac_ros.learning.subgoal_action import SubgoalAction
-from hac_ros.records import Episodes
+from hac_ros.records import Episodes, Statistics
 
 ARMS, STEPS, HORIZON = 6, 50, 5
 REACH = tasks.by_name('reach')
@@ -147,3 +149,65 @@ def test_accuracy_counts_ended_attempts_only():
     assert one.measure(half)['controller/accuracy'] == pytest.approx(0.5)
     cut = dataclasses.replace(half, steps_left=half.steps_left + np.uint16(10) * (half.attempt == 9).astype(np.uint16))
     assert one.measure(cut)['controller/accuracy'] == pytest.approx(5 / 9)
+
+
+PICK = tasks.by_name('pick_and_place')
+
+
+def falling(**settings) -> tuple[level.PlannerLevel, dict]:
+    """A level and its rows of episodes whose object slides and falls off the table at step 20."""
+    one = episodes(records.PLANNER)
+    observation = np.zeros((STEPS + 1, ARMS, 25))
+    observation[..., 0:3] = one.observation[..., :3]
+    goal = observation[..., :3].copy()
+    goal[..., 2] = np.where(np.arange(STEPS + 1) < 20, 0.425, 0.1)[:, None]
+    observation[..., 3:6] = goal
+    level_ = level.PlannerLevel(PICK, PlannerConfig(**settings))
+    return level_, level_.rows(dataclasses.replace(one, observation=observation, achieved_goal=goal))
+
+
+def test_what_follows_a_fall_is_not_replayed():
+    one, data = falling(skip_fallen=True, future_share=1.0, **PURE)
+    assert (data['usable'] == 20).all() and not data['lifted'].any()
+    sample = one.sample(data, np.arange(ARMS), 2000, rng())
+    assert (sample.observation[:, 5] > 0.4).all() and (sample.following[:, 5] < 0.4).any()
+    own = sample.following[:, 5] > 0.4
+    assert (sample.goal[own, 2] > 0.05).all() and (sample.goal[own, 2] > 0.4).mean() > 0.8
+
+
+def test_without_that_knowledge_falls_are_replayed():
+    one, data = falling(**PURE)
+    assert (one.sample(data, np.arange(ARMS), 2000, rng()).observation[:, 5] < 0.4).mean() > 0.3
+
+
+def test_an_object_counts_as_lifted_only_beside_the_gripper():
+    one, data = falling()
+    observation, goal = data['observation'].swapaxes(0, 1).copy(), data['achieved_goal'].swapaxes(0, 1).copy()
+    goal[10:14, :, 2] += 0.05
+    observation[..., :3] = goal
+    recorded = dataclasses.replace(episodes(records.PLANNER), achieved_goal=goal, observation=observation)
+    assert one.rows(recorded)['lifted'].all()
+    observation[..., 2] += 0.06
+    assert not one.rows(dataclasses.replace(recorded, observation=observation))['lifted'].any()
+
+
+def test_a_quarter_turn_of_the_object_changes_no_input():
+    observation = rng().normal(size=(50, 25)) * 0.3
+    turned = observation.copy()
+    turned[:, 13] += np.pi / 2
+    moments = running_statistics.of_samples(observation)[0]
+    normalization = Normalization(Statistics(0, PICK.observation.name, moments), 5.0)
+    for fold in (True, False):
+        inputs = PlannerFeatures(PICK, normalization, PlannerConfig(fold_yaw=fold))
+        equal = np.allclose(inputs(turned, np.zeros((50, 3))), inputs(observation, np.zeros((50, 3))), atol=1e-5)
+        assert equal is fold
+
+
+def test_critics_see_subgoal_minus_gripper_and_minus_goal():
+    one = level.PlannerLevel(PICK, PlannerConfig(critic_differences=True))
+    observation, goal = rng().normal(size=(9, 25)), rng().normal(size=(9, 3))
+    action = rng().uniform(-1, 1, (9, 4))
+    seen = one.context(observation, goal) + action @ one.action_map
+    subgoal = observation[:, 3:6] + 0.15 * action[:, :3]
+    np.testing.assert_allclose(seen[:, 4:7], (subgoal - observation[:, :3]) / 0.1, atol=1e-5)
+    np.testing.assert_allclose(seen[:, 7:], (subgoal - goal) / 0.1, atol=1e-5)

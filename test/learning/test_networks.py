@@ -43,14 +43,14 @@ def test_adam_equals_pytorch():
 
 
 def td3(**settings) -> Td3:
-    return Td3(PlannerConfig(hidden=(32, 32), **settings), 4, 2, -10.0, np.ones(2), rng())
+    return Td3(PlannerConfig(hidden=(32, 32), **settings), 4, 2, -10.0, np.eye(2), rng())
 
 
 def batch(reward: float, discount: float = 0.9) -> Batch:
     generator = torch.manual_seed(1)
     draw = lambda *shape: torch.randn(*shape, generator=generator)
     return Batch(draw(64, 4), draw(64, 2).clamp(-1, 1), draw(64, 4), torch.full((64,), reward),
-                 torch.full((64,), discount), draw(64, 2))
+                 torch.full((64,), discount), draw(64, 2), torch.zeros(64, 2), torch.zeros(64, 2))
 
 
 def test_targets_stay_within_the_bounds():
@@ -81,10 +81,22 @@ def test_critics_learn_a_known_value_and_the_actor_climbs_it():
     assert (learner.act(value.inputs) - 0.5).abs().mean() < 0.25   # 0.64 before
 
 
-def test_the_action_gain_is_part_of_the_actors_gradient():
+def test_the_action_map_is_part_of_the_actors_gradient():
     plain, scaled = td3(), td3()
-    scaled.gain = torch.full((2,), 4.0)
+    scaled.map = 4.0 * torch.eye(2)
     layers = scaled.critic_net.views(scaled.critic)
     layers[0][0][:, 4:] /= 4.0     # the same function of the action
     plain._update_actor(batch(0.0)), scaled._update_actor(batch(0.0))
     torch.testing.assert_close(plain.actor_gradient, scaled.actor_gradient, rtol=1e-4, atol=1e-8)
+
+
+def test_critics_see_the_mapped_action_beside_its_context():
+    learner = Td3(PlannerConfig(hidden=(32, 32)), 4, 2, -10.0, np.array([[1.0, 0, 2], [0, 1, 0]]), rng())
+    joined = learner._joined(torch.zeros(1, 4), torch.tensor([[0.0, 0, 7]]), torch.tensor([[0.5, 0.25]]), 2)
+    torch.testing.assert_close(joined, torch.tensor([0, 0, 0, 0, 0.5, 0.25, 8]).expand(2, 1, 7))
+
+
+def test_the_learning_rate_falls_between_the_steps_that_are_set():
+    config = PlannerConfig(updates=100.0, decay_from=1000, decay_until=3000, final_learning_rate=0.0)
+    assert [config.learning_rate_after(updates) for updates in (0, 100, 200, 300, 900)] == [1e-3, 1e-3, 5e-4, 0.0, 0.0]
+    assert PlannerConfig().learning_rate_after(10**9) == PlannerConfig().learning_rate

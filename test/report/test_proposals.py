@@ -100,9 +100,7 @@ def test_a_large_evaluation_is_thinned_from_end_to_end(found):
 def test_the_return_lasts_beyond_the_end_of_the_episode(reached, value):
     # 5 steps are one decision at gamma 0.9; from then on the goal is held
     level = PlannerLevel(REACH, dataclasses.replace(PLANNER, gamma=0.9))
-    goal = np.ones((1, 3))
-    achieved = np.zeros((1, REACH.steps + 1, 3))
+    achieved = np.zeros((7, 1, 3))
     if reached is not None:
-        achieved[:, reached + 1:] = 1.0
-    data = {'desired_goal': goal, 'achieved_goal': achieved}
-    assert level.returns(data, np.array([0])) == pytest.approx([value])
+        achieved[reached + 1:] = 1.0
+    assert level.returns(dataclasses.replace(episode(None), achieved_goal=achieved)) == pytest.approx([value])

@@ -1,0 +1,1 @@
+"""What stands between a policy and the arm: limits, watchdog, admission of subgoals. numpy only."""
