@@ -15,6 +15,8 @@ NODES = [
     'learner',
     'evaluator',
     'recorder',
+    'marker_publisher',
+    'browser_view',
 ]
 
 setup(

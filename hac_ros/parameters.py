@@ -1,4 +1,4 @@
-"""Settings (config.py) as declared, ranged, read-only ROS parameters."""
+"""Settings (config.py) as declared, ranged ROS parameters: read-only, but for those that are ``live``."""
 import dataclasses
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
@@ -40,8 +40,9 @@ def _accepted(field) -> str:
 
 
 def descriptor(field) -> ParameterDescriptor:
-    """Return the descriptor of dataclass ``field``: description, range, read-only."""
-    meta, result = field.metadata, ParameterDescriptor(read_only=True)
+    """Return the descriptor of dataclass ``field``: description, range, read-only unless it is live."""
+    meta = field.metadata
+    result = ParameterDescriptor(read_only=not meta.get('live', False))
     result.description = meta['description']
     if meta.get('choices') is not None:
         result.additional_constraints = _accepted(field)

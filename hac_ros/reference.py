@@ -24,6 +24,7 @@ COMMAND = f'python -m hac_ros.reference > {DOCUMENT}'
 _RUN, _PLANNER = ('', config.RunConfig), ('planner', config.PlannerConfig)
 _CONTROLLER, _LEARNER = ('controller', config.ControllerConfig), ('', LearnerOptions)
 _EVALUATION = 'evaluation', config.EvaluationConfig
+_VIEW = 'view', config.ViewConfig
 _BRIDGE, _NORMALIZER = ('bridge', config.BridgeConfig), ('normalizer', config.NormalizerConfig)
 DECLARED = {
     'mujoco_bridge': (_RUN, _BRIDGE),
@@ -34,6 +35,8 @@ DECLARED = {
     'controller_learner': (_RUN, _LEARNER, _CONTROLLER),
     'evaluator': (_RUN, _EVALUATION, _PLANNER, _CONTROLLER),
     'recorder': (_RUN, _BRIDGE, _NORMALIZER, _EVALUATION, _PLANNER, _CONTROLLER),
+    'marker_publisher': (_RUN, _VIEW),
+    'browser_view': (_RUN, ('page', config.PageConfig)),
 }
 
 _TOPICS = """\
@@ -43,8 +46,8 @@ those of `metrics` keep as many as their reader."""
 
 _PARAMETERS = """\
 Every node also reads `launch/params/default.yaml`, then the preset (`launch/params/<preset>.yaml`), which override the
-defaults below. All are read-only while a node runs. A value that does not fit ends the node at its start, with one
-line."""
+defaults below. All are read-only while a node runs, but for those that say otherwise. A value that does not fit ends
+the node at its start, with one line."""
 
 
 def document() -> str:

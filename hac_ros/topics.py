@@ -11,7 +11,9 @@ from diagnostic_msgs.msg import DiagnosticArray
 from hac_ros.msg import (ArmCommand, ArmState, Contribution, Episodes, Metrics, PolicyWeights, Receipt, RoundStep,
                          RunStatus, Statistics, Subgoal)
 from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import JointState
 from std_srvs.srv import SetBool, Trigger
+from visualization_msgs.msg import MarkerArray
 
 WRITERS = 64    # readers of topics with several writers keep so many samples
 VERSIONS = 16   # versions of weights that a late joiner still gets
@@ -30,6 +32,9 @@ LEDGER = _reliable(WRITERS, latched=True)        # the newest of each of several
 HISTORY = _reliable(VERSIONS, latched=True)      # the last few versions
 LONG_HISTORY = _reliable(STATISTICS_VERSIONS, latched=True)
 CLOCK = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+SCENE = _reliable(8)                     # markers: what deletes must not be lost to what came a moment later
+GLIMPSE = QoSProfile(depth=8, reliability=ReliabilityPolicy.BEST_EFFORT)  # reader that looks now and then: costs its
+#                                                                           writer no acknowledgements
 
 
 @dataclass(frozen=True)
@@ -63,12 +68,16 @@ METRICS = Topic('{run}/metrics', Metrics, LEDGER, 'everyone: measurements of a r
 STATUS = Topic('{run}/status', RunStatus, LATCHED, 'recorder: how far the run may go')
 DIAGNOSTICS = Topic('/diagnostics', DiagnosticArray, EVENTS, 'everyone: health, once a second')
 CLOCK_TOPIC = Topic('/clock', Clock, CLOCK, 'first training bridge: simulation time, monotonic over resets')
+MARKERS = Topic('{worker}/markers', MarkerArray, SCENE, 'marker publisher: the scene, while somebody subscribes')
+JOINT_STATES = Topic('{worker}/joint_states', JointState, STREAM,
+                     'marker publisher: joints that put the gripper where it is, while somebody subscribes')
 
 RESET = Topic('{worker}/reset', Trigger, None, 'bridge service: begin the round anew')
 PAUSE = Topic('{worker}/pause', SetBool, None, 'bridge service: hold (true) or go on (false)')
 
 TOPICS = (ARM_STATE, SUBGOAL, ARM_COMMAND, RESTART_ROUND, PLANNER_EPISODES, CONTROLLER_EPISODES, CONTRIBUTION,
-          RECEIPT, STATISTICS, PLANNER_WEIGHTS, CONTROLLER_WEIGHTS, METRICS, STATUS, DIAGNOSTICS, CLOCK_TOPIC)
+          RECEIPT, STATISTICS, PLANNER_WEIGHTS, CONTROLLER_WEIGHTS, METRICS, STATUS, DIAGNOSTICS, CLOCK_TOPIC,
+          MARKERS, JOINT_STATES)
 SERVICES = (RESET, PAUSE)
 EPISODES = (CONTROLLER_EPISODES, PLANNER_EPISODES)     # by records.CONTROLLER, records.PLANNER
 WEIGHTS = (CONTROLLER_WEIGHTS, PLANNER_WEIGHTS)

@@ -7,7 +7,8 @@ from hac_ros.launching.plan import NodeProcess
 
 SECTIONS = {'': config.RunConfig, 'bridge': config.BridgeConfig, 'normalizer': config.NormalizerConfig,
             'evaluation': config.EvaluationConfig, 'planner': config.PlannerConfig,
-            'controller': config.ControllerConfig}
+            'controller': config.ControllerConfig, 'view': config.ViewConfig,
+            'page': config.PageConfig}
 
 
 def check(plan: list[NodeProcess]) -> None:

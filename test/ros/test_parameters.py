@@ -13,7 +13,8 @@ from rclpy.parameter import Parameter
 
 CLASSES = {'mujoco_bridge': 'MujocoBridge', 'planner': 'PlannerNode', 'controller': 'ControllerNode',
            'normalizer': 'Normalizer', 'planner_learner': 'LearnerNode', 'controller_learner': 'LearnerNode',
-           'evaluator': 'EvaluatorNode', 'recorder': 'Recorder'}
+           'evaluator': 'EvaluatorNode', 'recorder': 'Recorder', 'marker_publisher': 'MarkerPublisher',
+           'browser_view': 'BrowserView'}
 TYPES = {bool: ParameterType.PARAMETER_BOOL, int: ParameterType.PARAMETER_INTEGER,
          float: ParameterType.PARAMETER_DOUBLE, str: ParameterType.PARAMETER_STRING,
          tuple: ParameterType.PARAMETER_INTEGER_ARRAY}
@@ -48,11 +49,12 @@ def test_a_node_declares_the_settings_of_its_sections_and_no_others(started):
     assert own == set(settings(reference.DECLARED[name]))
 
 
-def test_every_parameter_is_read_only_described_and_ranged(started):
+def test_every_parameter_is_described_ranged_and_read_only_unless_it_is_live(started):
     name, node = started
     for full, field in settings(reference.DECLARED[name]).items():
         declared, meta = node.describe_parameter(full), field.metadata
-        assert declared.read_only and declared.description == meta['description'] != '', full
+        assert declared.read_only != meta['live'] and declared.description == meta['description'] != '', full
+        assert not meta['live'] or 'any time' in meta['description'], full
         assert declared.type == TYPES[type(field.default)], full
         ranges = [*declared.floating_point_range, *declared.integer_range]
         ranged = not isinstance(field.default, tuple) and (meta['low'] is not None or meta['high'] is not None)

@@ -1,0 +1,130 @@
+"""A page in the browser that shows what RViz shows, with the state and the metrics of the run."""
+import socket
+
+import viser
+
+from hac_ros import messages, tasks, topics
+from hac_ros.config import PageConfig, RunConfig
+from hac_ros.nodes import process
+from hac_ros.nodes.health import Health
+from hac_ros.nodes.page_panel import PagePanel
+from hac_ros.nodes.page_scene import PageScene
+from hac_ros.parameters import declare
+
+from rcl_interfaces.srv import SetParameters
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from std_srvs.srv import SetBool
+
+PERIOD = 0.1           # [s] from one look at the page to the next
+NO_STATE = 'No state has come yet: does the run train? Is `marker_publisher` there?'
+
+
+class BrowserView(Node):
+    """markers, metrics, status -> a page; pause. Subscribes to nothing while no browser shows the page."""
+
+    def __init__(self, **node_options):
+        super().__init__('browser_view', **node_options)
+        self.config = declare(self, RunConfig)
+        self.page = declare(self, PageConfig, 'page')
+        check_free(self.page.host, self.page.port)
+        self.health = Health(self, self.config.run)
+        self.server = viser.ViserServer(self.page.host, self.page.port, label='hac', verbose=False)
+        self.scene = PageScene(self.server.scene)
+        self.panel = PagePanel(self.server.gui, self.config.run, self.config.worker, self.config.arms)
+        self.open: list = []           # subscriptions, while somebody looks
+        self._furnish()
+        run, worker = self.config.run, self.config.worker
+        self.pause = self.create_client(SetBool, topics.PAUSE.path(run, worker))
+        self.parameters = self.create_client(SetParameters, f'/{run}/worker_{worker}/marker_publisher/set_parameters')
+        self.timer = self.create_timer(PERIOD, self.on_timer)
+
+    def _furnish(self) -> None:
+        """Set what no marker tells: floor, light, and where the camera starts."""
+        low, high = (getattr(tasks.by_name(self.config.task).workspace, bound) for bound in ('low', 'high'))
+        x, y = (low[0] + high[0]) / 2, (low[1] + high[1]) / 2
+        scene, camera = self.server.scene, self.server.initial_camera
+        scene.set_up_direction('+z')
+        scene.add_grid('/floor', infinite_grid=True, cell_size=0.5, cell_color=(222, 224, 228),
+                       section_color=(196, 200, 206), fade_distance=9.0)
+        scene.configure_environment_map(None)      # light enough by itself, and no picture to be sent
+        scene.configure_default_lights(True)
+        camera.position, camera.look_at = (x + 0.95, y + 0.95, 1.25), (x - 0.10, y - 0.06, 0.62)
+
+    def on_timer(self):
+        """Watch while somebody looks; do what was chosen."""
+        if bool(self.server.get_clients()) != bool(self.open):
+            self.rest() if self.open else self.watch()
+        self.scene.expire()
+        if not self.scene.drawn:
+            self.panel.say(NO_STATE)
+        while not self.panel.wishes.empty():
+            self.grant(*self.panel.wishes.get())
+
+    def watch(self) -> None:
+        """Subscribe: somebody looks."""
+        run, worker = self.config.run, self.config.worker
+        wanted = ((topics.MARKERS, self.on_markers), (topics.METRICS, self.on_metrics), (topics.STATUS, self.on_status))
+        self.open = [topics.subscribe(self, topic, callback, run, worker) for topic, callback in wanted]
+
+    def rest(self) -> None:
+        """End the subscriptions: nobody looks any more."""
+        for subscription in self.open:
+            self.destroy_subscription(subscription)
+        self.open = []
+        self.scene.clear()
+
+    def on_markers(self, msg):
+        """Draw a scene, at once for the eye; say beside it what it says of a single arm."""
+        with self.server.atomic():
+            self.scene.show(msg)
+            texts = [marker.text for marker in msg.markers if marker.text]
+            self.panel.say('  \n'.join(texts[0].splitlines()) if len(texts) == 1 else f'{len(texts)} arms')
+
+    def on_metrics(self, msg):
+        """Show what a source measured."""
+        if msg.run == self.config.run:
+            self.panel.add_metrics(msg.round, messages.to_metrics(msg))
+
+    def on_status(self, msg):
+        """Show how far the run is."""
+        if msg.run == self.config.run:
+            self.panel.show_status(msg)
+
+    def grant(self, what: str, value) -> None:
+        """Do what the user chose."""
+        if what == 'level':
+            self.scene.hide(self.panel.hidden())
+            self.panel.show_metrics()
+        elif what == 'pause':
+            self.call(self.pause, SetBool.Request(data=value), lambda answer: self.panel.show_paused(value))
+        elif what == 'arm':
+            chosen = Parameter('view.arm', value=value).to_parameter_msg()
+            self.call(self.parameters, SetParameters.Request(parameters=[chosen]), lambda answer: None)
+
+    def call(self, client, request, then) -> None:
+        """Call a service if it is there, and ``then`` with its answer."""
+        if not client.service_is_ready():
+            self.health.refuse('wish not granted', f'service {client.srv_name} is not there')
+            return
+        client.call_async(request).add_done_callback(lambda future: then(future.result()))
+
+    def close(self) -> None:
+        """End the page."""
+        self.server.stop()
+
+
+def check_free(host: str, port: int) -> None:
+    """Raise ValueError if nobody can listen there: viser would take another port without a word."""
+    with socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ValueError(f'page.port: {host}:{port} came, a free port of this machine is wanted: '
+                             f'{error.strerror or error}; add port:=<another>') from error
+
+
+def main(argv=None):
+    """Run the node."""
+    return process.run(BrowserView, argv)

@@ -1,0 +1,96 @@
+"""The controls beside the scene of the page: pause, arm, level, state of the run, metrics."""
+import math
+import queue
+
+import numpy as np
+
+from hac_ros import markers
+from hac_ros.msg import RunStatus
+
+BOTH, PLANNER, CONTROLLER = 'both', 'planner', 'controller'
+# What belongs to one level alone, and is not shown with the other
+LAYERS = {PLANNER: ('goal', 'goal_region', 'subgoal_trail'), CONTROLLER: ('gripper_trail',)}
+CURVES = {'evaluation/success_rate': ('evaluated success', '#2f9e44'), 'planner/success': ('success', '#1c7ed6'),
+          'controller/accuracy': ('subgoals reached', '#e8590c')}
+STATES = {RunStatus.RUNNING: 'running', RunStatus.STOPPING: 'bar reached, ending', RunStatus.DONE: 'done'}
+ALL_ARMS = 'all'
+
+
+class PagePanel:
+    """What the user chooses goes to ``wishes`` as (what, value), from viser's threads; what is known is shown."""
+
+    def __init__(self, gui, run: str, worker: int, arms: int):
+        self.wishes: queue.SimpleQueue = queue.SimpleQueue()
+        self.rows: dict[int, dict[str, float]] = {}      # round -> name -> value
+        gui.configure_theme(show_logo=False, show_share_button=False, control_width='medium')
+        gui.set_panel_label(f'{run}, worker {worker}')
+        self.notice = gui.add_markdown('Waiting for a state ...')
+        self.play = gui.add_button('Pause')
+        self.arm = gui.add_dropdown('Arm', ('0',), initial_value='0')
+        self.arm.options = [*map(str, range(arms)), ALL_ARMS]
+        self.level = gui.add_dropdown('Level', (BOTH, PLANNER, CONTROLLER), initial_value=BOTH)
+        self.status = gui.add_markdown('')
+        self.plot = gui.add_uplot((np.zeros(1),) * (1 + len(CURVES)), _series(), scales=_scales(), aspect=1.7,
+                                  title='by round', visible=False)
+        self.metrics = gui.add_markdown('')
+        self._wire()
+
+    def _wire(self) -> None:
+        self.paused = False
+        self.play.on_click(lambda _: self.wishes.put(('pause', not self.paused)))
+        self.arm.on_update(lambda _: self.wishes.put(('arm', self.chosen_arm())))
+        self.level.on_update(lambda _: self.wishes.put(('level', self.level.value)))
+
+    def chosen_arm(self) -> int:
+        """Return the arm that is chosen, or markers.ALL."""
+        return markers.ALL if self.arm.value == ALL_ARMS else int(self.arm.value)
+
+    def hidden(self) -> tuple[str, ...]:
+        """Return the namespaces of markers that the chosen level has nothing to do with."""
+        return {PLANNER: LAYERS[CONTROLLER], CONTROLLER: LAYERS[PLANNER]}.get(self.level.value, ())
+
+    def show_paused(self, paused: bool) -> None:
+        """Show whether the bridge holds."""
+        self.paused, self.play.label = paused, 'Play' if paused else 'Pause'
+
+    def say(self, text: str) -> None:
+        """Show what the arm is at, or why nothing is to be seen."""
+        if self.notice.content != text:
+            self.notice.content = text
+
+    def show_status(self, status: RunStatus) -> None:
+        """Show how far the run is."""
+        self.status.content = (f'**{STATES.get(status.state, "?")}**, {status.environment_steps:,} environment steps'
+                               + (f'; {status.reason}' if status.reason else ''))
+
+    def add_metrics(self, round_: int, values: dict[str, float]) -> None:
+        """Take what a source measured in a round, and show it."""
+        self.rows.setdefault(round_, {}).update(values)
+        self.show_metrics()
+
+    def show_metrics(self) -> None:
+        """Show the newest value of every metric of the chosen level, and the curves."""
+        latest = {name: value for _, row in sorted(self.rows.items()) for name, value in row.items()
+                  if math.isfinite(value)}
+        levels = (PLANNER, CONTROLLER) if self.level.value == BOTH else (self.level.value,)
+        lines = [f'| {name} | {value:.4g} |' for name, value in sorted(latest.items())
+                 if name.partition('/')[0] in ('evaluation', *levels)]
+        self.metrics.content = '\n'.join(['| metric | newest |', '| :-- | --: |', *lines]) if lines else ''
+        self._show_curves()
+
+    def _show_curves(self) -> None:
+        rounds = sorted(self.rows)
+        if len(rounds) < 2:
+            return
+        values = [np.array([self.rows[r].get(name, math.nan) for r in rounds]) for name in CURVES]
+        self.plot.data = (np.array(rounds, dtype=np.float64), *values)
+        self.plot.visible = True
+
+
+def _series() -> tuple:
+    curves = [{'label': label, 'stroke': colour, 'width': 2, 'spanGaps': True} for label, colour in CURVES.values()]
+    return ({'label': 'round'}, *curves)
+
+
+def _scales() -> dict:
+    return {'x': {'time': False}, 'y': {'range': (0.0, 1.0)}}

@@ -1,0 +1,152 @@
+"""The page that `hac view` serves, in a real Chromium, fed by a scripted worker through a real marker_publisher."""
+import io
+import socket
+from types import SimpleNamespace
+
+import browser as chromium
+import numpy as np
+import pytest
+import scripted_worker as script
+from node_process import Listener, NodeProcesses
+from scripted_worker import ScriptedWorker
+
+from hac_ros import messages, topics
+from hac_ros.msg import RunStatus
+from rcl_interfaces.srv import GetParameters
+from std_srvs.srv import SetBool
+
+RUN = 'paged'
+NAMESPACE = f'/{RUN}/worker_0'
+needs_chromium = pytest.mark.skipif(bool(chromium.missing()), reason=chromium.missing())
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]
+
+
+def serve(processes, folder, port):
+    return processes.start('browser_view', NAMESPACE, run=RUN, task='pick_and_place', folder=folder, arms=script.ARMS,
+                           page__port=port)
+
+
+def answers(port) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(('127.0.0.1', port)) == 0
+
+
+@pytest.fixture(scope='module')
+def shown(tmp_path_factory):
+    """A worker, its marker_publisher, the page, and a browser that shows it."""
+    folder, port = tmp_path_factory.mktemp('page'), free_port()
+    with NodeProcesses(folder) as processes, Listener() as listener:
+        processes.start('marker_publisher', NAMESPACE, run=RUN, task='pick_and_place', folder=folder)
+        serve(processes, folder, port)
+        listener.until(lambda: answers(port), 'the page')
+        pauses = []
+        listener.node.create_service(SetBool, f'{NAMESPACE}/pause', lambda request, answer: _keep(pauses, request, answer))
+        before = listener.node.count_subscribers(topics.MARKERS.path(RUN))
+        with chromium.Browser(folder / 'profile') as page:
+            page.open(f'http://127.0.0.1:{port}')
+            worker = ScriptedWorker(listener, RUN)
+            yield SimpleNamespace(page=page, worker=worker, listener=listener, port=port, pauses=pauses, before=before)
+
+
+def _keep(pauses, request, answer):
+    pauses.append(request.data)
+    answer.success = True
+    return answer
+
+
+def says(shown, *words):
+    """Wait until the page says all of ``words``."""
+    return shown.listener.until(lambda: all(word in shown.page.text() for word in words), f'{words} on the page', 90.0)
+
+
+def picture(shown):
+    """Return the middle of the window, (H, W, 3) 0 .. 255."""
+    imageio = pytest.importorskip('imageio.v3')
+    image = imageio.imread(io.BytesIO(shown.page.picture()))[..., :3].astype(int)
+    return image[150:, 330:930]
+
+
+@needs_chromium
+def test_nothing_was_subscribed_to_before_a_browser_came(shown):
+    assert shown.before == 0
+
+
+@needs_chromium
+def test_the_page_tells_arm_round_step_and_what_each_level_is_at(shown):
+    shown.worker.show(1)
+    says(shown, f'arm 0, round 0, step 1/{script.STEPS}', 'planner: subgoal 0', 'controller: 2 steps left')
+
+
+@needs_chromium
+def test_the_page_draws_table_goal_and_subgoal(shown):
+    shown.worker.show(1)
+
+    def drawn():
+        shown.worker.send(1, 0)
+        red, green, blue = np.moveaxis(picture(shown), -1, 0)
+        wood = (red > green + 8) & (green > blue + 8)
+        violet_or_blue = (blue > red + 40) & (blue > green + 40)
+        return wood.mean() > 0.02 and violet_or_blue.sum() > 30
+    shown.listener.until(drawn, 'table and subgoal on the page', 90.0)
+
+
+@needs_chromium
+def test_the_page_shows_metrics_and_state_of_the_run(shown):
+    node = shown.listener.node
+    publisher, state = topics.publisher(node, topics.METRICS, RUN), topics.publisher(node, topics.STATUS, RUN)
+    stamp = messages.to_time(1.0)
+    for round_, share in enumerate((0.25, 0.625)):
+        publisher.publish(messages.from_metrics('controller_learner', 0, round_, {'controller/accuracy': share}, RUN, stamp))
+    state.publish(RunStatus(run=RUN, state=RunStatus.STOPPING, environment_steps=12800, reason='it is good enough'))
+    says(shown, 'controller/accuracy', '0.625', '12,800 environment steps', 'it is good enough')
+
+
+@needs_chromium
+def test_pause_and_play_reach_the_bridge(shown):
+    shown.page.click('Pause')
+    says(shown, 'Play')
+    shown.page.click('Play')
+    says(shown, 'Pause')
+    assert shown.pauses == [True, False]
+
+
+@needs_chromium
+def test_another_arm_can_be_chosen(shown):
+    shown.page.choose('Arm', '1')
+    name = f'{NAMESPACE}/marker_publisher/get_parameters'
+    shown.listener.until(lambda: shown.listener.call(GetParameters, name, GetParameters.Request(
+        names=['view.arm'])).values[0].integer_value == 1, 'the choice at marker_publisher')
+    shown.worker.show(2, arm=1)
+    says(shown, 'arm 1, round 0, step 2')
+
+
+@needs_chromium
+def test_the_page_complains_of_nothing_and_loads_nothing_from_elsewhere(shown):
+    assert shown.page.errors() == []
+    addresses = shown.page.run("return ['navigation', 'resource'].flatMap(kind => performance.getEntriesByType(kind))"
+                               '.map(entry => entry.name)')
+    assert addresses and all(address.startswith((f'http://127.0.0.1:{shown.port}/', 'data:', 'blob:'))
+                             for address in addresses), addresses
+
+
+@needs_chromium
+def test_it_listens_on_this_machine_only(shown):
+    with open('/proc/net/tcp', encoding='ascii') as table:
+        local = [line.split()[1] for line in table if line.split()[3] == '0A']     # listening
+    assert [address for address in local if address.endswith(f':{shown.port:04X}')] == [f'0100007F:{shown.port:04X}']
+
+
+def test_a_port_that_is_taken_is_refused_in_one_line(processes, tmp_path):
+    with socket.socket() as taken:
+        taken.bind(('127.0.0.1', 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        process = serve(processes, tmp_path, port)
+        assert process.wait(60) == 2
+    lines = [line for line in process.log.read_text().splitlines() if 'error' in line]
+    assert len(lines) == 1 and f'127.0.0.1:{port}' in lines[0] and 'port:=' in lines[0], lines
