@@ -250,6 +250,19 @@ class ControllerConfig(LevelConfig):
 
 
 @dataclass(frozen=True)
+class ViewConfig(Checked):
+    """What is shown of a worker, and how often."""
+
+    arm: int = option(0, 'Arm that is shown; -1: all of them, in a grid; may be changed at any time', low=-1, high=255,
+                      live=True)
+    spacing: float = option(1.5, 'Distance of neighbours in the grid [m]', low=0.1, high=100.0)
+    rate: float = option(10.0, 'Most updates a second of wall clock', low=0.1, high=30.0)
+    share: float = option(0.035, 'Most of a core that may be used: updates are left out beyond it', low=0.001, high=1.0)
+    path: int = option(50, 'Positions in the trail of the gripper', low=2, high=1000)
+    subgoals: int = option(12, 'Subgoals in the trail of ended attempts', low=1, high=1000)
+
+
+@dataclass(frozen=True)
 class SafetyConfig(Checked):
     """What no command to the arm may exceed. Positions in base_link."""
 
@@ -292,27 +305,6 @@ class SafetyConfig(Checked):
         if not (len(low) == len(high) == 3 and all(a < b for a, b in zip(low, high))):
             raise ValueError(f'SafetyConfig: workspace_low {low} and workspace_high {high} came, three values each '
                              'are wanted, the first smaller')
-
-
-@dataclass(frozen=True)
-class PageConfig(Checked):
-    """Where the page is served that shows a worker in a browser."""
-
-    host: str = option('127.0.0.1', 'Address to listen at; 0.0.0.0: everybody on the network may watch and pause')
-    port: int = option(8080, 'Port to listen at', low=1, high=65535)
-
-
-@dataclass(frozen=True)
-class ViewConfig(Checked):
-    """What is shown of a worker, and how often."""
-
-    arm: int = option(0, 'Arm that is shown; -1: all of them, in a grid; may be changed at any time', low=-1, high=255,
-                      live=True)
-    spacing: float = option(1.5, 'Distance of neighbours in the grid [m]', low=0.1, high=100.0)
-    rate: float = option(10.0, 'Most updates a second of wall clock', low=0.1, high=30.0)
-    share: float = option(0.035, 'Most of a core that may be used: updates are left out beyond it', low=0.001, high=1.0)
-    path: int = option(50, 'Positions in the trail of the gripper', low=2, high=1000)
-    subgoals: int = option(12, 'Subgoals in the trail of ended attempts', low=1, high=1000)
 
 
 @dataclass(frozen=True)
