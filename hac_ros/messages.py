@@ -4,6 +4,7 @@ Received arrays are views of the message's memory: no copy. Sent arrays go into 
 ``to_*`` raise ValueError for a message of the wrong space, size or content: callers drop it whole.
 """
 import hashlib
+import math
 from array import array
 
 import numpy as np
@@ -24,9 +25,9 @@ def _pack(code: str, values) -> array:
 
 def _view(what: str, values, shape, code: str = 'd') -> np.ndarray:
     flat = np.frombuffer(values, dtype=_CODES[code]) if len(values) else np.empty(0, _CODES[code])
-    wanted = int(np.prod(shape))
-    if flat.size != wanted:
-        raise ValueError(f'{what}: {flat.size} values came, {" x ".join(map(str, shape))} = {wanted} are wanted')
+    if flat.size != math.prod(shape):
+        wanted = f'{" x ".join(map(str, shape))} = {math.prod(shape)}'
+        raise ValueError(f'{what}: {flat.size} values came, {wanted} are wanted')
     return flat.reshape(shape)
 
 
@@ -71,6 +72,34 @@ def from_arm_state(state: records.ArmState) -> msg.ArmState:
         arms=state.arms, steps=state.steps, period=state.period, observation=_pack('d', state.observation),
         achieved_goal=_pack('d', state.achieved_goal), desired_goal=_pack('d', state.desired_goal),
         reward=_pack('d', state.reward), success=_pack('B', state.success))
+
+
+class ArmStateWriter:
+    """Writes the states of one bridge into one message, made once: the hot path of the simulation.
+
+    While the physics runs the processor's caches forget all that stands around it, so that each line of Python costs
+    several times what it costs in a loop of its own.
+    """
+
+    def __init__(self, state: records.ArmState):
+        """``state`` gives what never changes: sizes, space, period, frame, run and worker."""
+        self.message = message = from_arm_state(state)
+        self.id, self.stamp = message.id, message.header.stamp
+        self.arrays = [np.frombuffer(values, code).reshape(shape) for values, code, shape in (
+            (message.observation, np.float64, state.observation.shape), (message.achieved_goal, np.float64, (-1, 3)),
+            (message.desired_goal, np.float64, (-1, 3)), (message.reward, np.float64, -1),
+            (message.success, np.uint8, -1))]
+
+    def write(self, step: records.StepId, time: float, *arrays: np.ndarray) -> msg.ArmState:
+        """Return the message, which the next call overwrites, with the state at ``step`` and ``time`` [s].
+
+        arrays: observation, achieved_goal, desired_goal, reward and success of an ArmState.
+        """
+        self.id.round, self.id.take, self.id.step = step.round, step.take, step.step
+        self.stamp.sec, self.stamp.nanosec = divmod(round(time * 1e9), 10**9)
+        for mine, values in zip(self.arrays, arrays):
+            mine[...] = values
+        return self.message
 
 
 def to_arm_state(message: msg.ArmState, space: spaces.Space) -> records.ArmState:
@@ -122,11 +151,15 @@ def from_commands(commands: records.Commands, header: Header) -> msg.ArmCommand:
 
 def to_commands(message: msg.ArmCommand, arms: int) -> records.Commands:
     """Return the record of an ArmCommand message that must command ``arms`` arms."""
+    return records.Commands(to_id(message.id), to_command(message, arms), message.weights, message.statistics)
+
+
+def to_command(message: msg.ArmCommand, arms: int) -> np.ndarray:
+    """Return only the command (arms, 4) of an ArmCommand message that must command ``arms`` arms."""
     size = _space('arm_command', message.space, spaces.COMMAND).size
     if message.arms != arms:
         raise ValueError(f'arm_command: commands for {message.arms} arms came, {arms} are wanted')
-    value = _finite('arm_command.value', _view('arm_command.value', message.value, (arms, size)))
-    return records.Commands(to_id(message.id), value, message.weights, message.statistics)
+    return _finite('arm_command.value', _view('arm_command.value', message.value, (arms, size)))
 
 
 _EPISODE_ARRAYS = (   # name, wire type code, shape; T1 = T + 1

@@ -27,7 +27,7 @@ class Driver(Node):
                          for value in commands]   # made beforehand: it is the bridge that is measured
         self.publisher = topics.publisher(self, topics.ARM_COMMAND, run)
         self.state, self.first, self.done = None, Future(), Future()
-        self.wanted = 0
+        self.wanted = self.goal = 0
         self.latencies: list[float] = []
         topics.subscribe(self, topics.ARM_STATE, self.on_state, run)
 
@@ -42,26 +42,30 @@ class Driver(Node):
             self.first.set_result(True)
         if step.step > 0 and self.wanted:
             self.latencies.append(now - self.sent)
-            self.wanted -= 1
-            if not self.wanted:
-                self.done.set_result(True)
-                return
-        if self.wanted and step.step < msg.steps:
+        # An episode's last state and the first of the next count as one; the former may be overwritten by the latter.
+        self.wanted = max(0, self.goal - self.position)
+        if step.step == 0 and not self.wanted and not self.done.done():
+            self.done.set_result(True)
+        elif self.wanted and step.step < msg.steps:
             self.send()
+
+    @property
+    def position(self) -> int:
+        """Control steps since the first round began."""
+        return self.state.round * self.task.steps + self.state.step
 
     def send(self):
         """Command the state that came last."""
-        message = self.commands[len(self.latencies) % len(self.commands)]
+        message = self.commands[-self.wanted]
         message.id = self.id
         self.sent = time.perf_counter()
         self.publisher.publish(message)
 
     def drive(self, executor, steps: int) -> float:
-        """Make ``steps`` control steps on every arm; return control steps/s over all arms."""
-        self.wanted, self.done = steps, Future()
+        """Make ``steps`` control steps, whole episodes, on every arm; return control steps/s over all arms."""
+        self.wanted, self.goal, self.done = steps, self.position + steps, Future()
         begin = time.perf_counter()
-        if self.state.step < self.task.steps:
-            self.send()
+        self.send()
         executor.spin_until_future_complete(self.done, timeout_sec=300)
         if not self.done.done():
             raise RuntimeError(f'the bridge made {steps - self.wanted} of {steps} steps in 300 s')
@@ -77,9 +81,10 @@ def measure(task_name: str, arms: int, pairs: int, steps: int, seed: int, thread
         sys.executable, '-c', 'import sys; from hac_ros.nodes.mujoco_bridge import main; sys.exit(main())', '--ros-args',
         '-p', f'run:={run}', '-p', f'task:={task_name}', '-p', f'arms:={arms}', '-p', f'seed:={seed}',
         '-p', f'bridge.threads:={threads}', '-p', 'bridge.standalone:=true', '-p', 'bridge.clock:=false',
-        '-r', f'__ns:=/{run}/worker_0'])
+        '-r', f'__ns:=/{run}/worker_0'],
+        env={**os.environ, 'OMP_NUM_THREADS': '1', 'OPENBLAS_NUM_THREADS': '1'})
     rclpy.init()
-    driver, executor = Driver(run, task, draw_commands(simulation, 50)), EventsExecutor()
+    driver, executor = Driver(run, task, draw_commands(simulation, steps)), EventsExecutor()
     try:
         executor.add_node(driver)
         executor.spin_until_future_complete(driver.first, timeout_sec=60)
@@ -99,7 +104,8 @@ def _row(driver, executor, simulation, pairs: int, steps: int) -> dict:
     driver.latencies.clear()
     raw, bridge = [], []
     for _ in range(pairs):
-        raw.append(physics_only(simulation, steps))
+        # The same rounds and commands on both sides: the work is the same.
+        raw.append(physics_only(simulation, steps, first_round=driver.state.round))
         bridge.append(driver.drive(executor, steps))
     p50, p99 = np.percentile(driver.latencies, (50, 99)) * 1e3
     return {'arms': simulation.arms, 'threads': len(simulation.chunks),

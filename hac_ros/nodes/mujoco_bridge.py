@@ -33,6 +33,7 @@ class MujocoBridge(Node):
         if self.bridge.standalone:
             self.commit.permit(2**32)
         self.id: StepId | None = None
+        self.writer = None
         self.simulated = 0.0            # [s] since this process started: never goes back
         self.paused, self.due, self.held_command = False, 0.0, None
         self._open_topics()
@@ -60,6 +61,7 @@ class MujocoBridge(Node):
         """Reset every arm to the start of ``round_`` and publish the first state."""
         self.id = StepId(self.config.run, self.config.worker, round_, take, 0)
         self.simulation.reset(round_)
+        self.writer = self.writer or messages.ArmStateWriter(self.state())
         self.held_command = None
         self.publish()
 
@@ -127,7 +129,7 @@ class MujocoBridge(Node):
             self.health.note('stale, repeated or foreign commands ignored')
             return
         try:
-            command = messages.to_commands(msg, self.config.arms).value
+            command = messages.to_command(msg, self.config.arms)
         except ValueError as error:
             self.health.refuse('command refused', error)
             return
@@ -175,7 +177,9 @@ class MujocoBridge(Node):
     def publish(self) -> None:
         """Publish the state and the time."""
         self.published = time.monotonic()
-        self.states.publish(messages.from_arm_state(self.state()))
+        s = self.simulation
+        self.states.publish(self.writer.write(
+            self.id, self.simulated, s.observation, s.achieved_goal, s.desired_goal, s.reward, s.success))
         if self.clock is not None:
             self.clock.publish(Clock(clock=messages.to_time(self.simulated)))
 

@@ -16,11 +16,12 @@ def draw_commands(simulation: Simulation, steps: int) -> np.ndarray:
     return rng.uniform(-1, 1, size=(steps, simulation.arms, 4))
 
 
-def physics_only(simulation: Simulation, steps: int, clock=time.perf_counter) -> float:
+def physics_only(simulation: Simulation, steps: int, clock=time.perf_counter, first_round: int = 0) -> float:
     """Return control steps/s (of all arms together) of a bare loop of mj_step, with the simulation's threads.
 
     The commands of ``draw_commands`` move the mocap bodies and fingers; nothing is checked or read out, and locked
-    fingers are not zeroed. An episode is restarted, untimed, after as many steps as the task has.
+    fingers are not zeroed. An episode is restarted, untimed, after as many steps as the task has; ``first_round`` is
+    the round of the first.
     """
     model, data = simulation.model, simulation.data
     gripper, mocap = model.body(constants.GRIPPER_BODY).id, model.body(constants.MOCAP_BODY).mocapid[0]
@@ -45,7 +46,7 @@ def physics_only(simulation: Simulation, steps: int, clock=time.perf_counter) ->
         else:
             list(simulation.pool.map(work, simulation.chunks))
 
-    return timed(simulation, step, steps, clock)
+    return timed(simulation, step, steps, clock, first_round)
 
 
 def batched(simulation: Simulation, steps: int, clock=time.perf_counter) -> float:
@@ -53,12 +54,12 @@ def batched(simulation: Simulation, steps: int, clock=time.perf_counter) -> floa
     return timed(simulation, simulation.step, steps, clock)
 
 
-def timed(simulation: Simulation, step, steps: int, clock) -> float:
+def timed(simulation: Simulation, step, steps: int, clock, first_round: int = 0) -> float:
     """Return control steps/s of ``step(command)`` by ``clock`` [s]; restarts of the episodes are not timed."""
     elapsed = 0.0
     for index, command in enumerate(draw_commands(simulation, steps)):
         if index % simulation.task.steps == 0:
-            simulation.reset(index // simulation.task.steps)
+            simulation.reset(first_round + index // simulation.task.steps)
         begin = clock()
         step(command)
         elapsed += clock() - begin
