@@ -235,12 +235,18 @@ def from_contribution(contribution: records.Contribution, run: str, stamp: Time)
         mean=_pack('d', moments.mean), m2=_pack('d', moments.m2), rejected=contribution.rejected)
 
 
+def _moments(what: str, message, space: spaces.Space) -> records.Moments:
+    size = _space(what, message.space, space).size
+    mean, m2 = (_finite(f'{what}.{name}', _view(f'{what}.{name}', getattr(message, name), (size,)))
+                for name in ('mean', 'm2'))
+    if (m2 < 0).any():
+        raise ValueError(f'{what}.m2: {m2.min()} came, sums of squares are at least 0')
+    return records.Moments(message.count, mean, m2)
+
+
 def to_contribution(message: msg.Contribution, space: spaces.Space) -> records.Contribution:
     """Return the record of a Contribution message on ``space``."""
-    size = _space('contribution', message.space, space).size
-    moments = records.Moments(
-        message.count, _finite('contribution.mean', _view('contribution.mean', message.mean, (size,))),
-        _finite('contribution.m2', _view('contribution.m2', message.m2, (size,))))
+    moments = _moments('contribution', message, space)
     key = records.ContributionId(message.worker, message.incarnation, message.sequence, message.first_round,
                                  message.last_round)
     return records.Contribution(key, message.space, moments, message.rejected)
@@ -269,10 +275,7 @@ def from_statistics(statistics: records.Statistics, run: str, stamp: Time) -> ms
 
 def to_statistics(message: msg.Statistics, space: spaces.Space) -> records.Statistics:
     """Return the record of a Statistics message on ``space``; refuses one whose digest does not fit."""
-    size = _space('statistics', message.space, space).size
-    moments = records.Moments(
-        message.count, _finite('statistics.mean', _view('statistics.mean', message.mean, (size,))),
-        _finite('statistics.m2', _view('statistics.m2', message.m2, (size,))))
+    moments = _moments('statistics', message, space)
     if statistics_digest(space.name, moments) != message.digest:
         raise ValueError(f'statistics {message.version}: count, mean and M2 do not match their digest')
     includes = tuple(records.ContributionId(c.worker, c.incarnation, c.sequence, c.first_round, c.last_round)

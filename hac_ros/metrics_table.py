@@ -58,7 +58,7 @@ class MetricsTable:
         want, an unknown or repeated name, or another number of values; WriteFailed if the disk is full (the
         rows are written by a later call).
         """
-        self._check(source, round_, names, values)
+        self.check(source, round_, names, values)
         if round_ >= self.next_round:
             measured = {name: float(value) for name, value in zip(names, values)}
             first = self._pending.setdefault(round_, {}).setdefault(source, measured)
@@ -69,7 +69,8 @@ class MetricsTable:
         """Return the sources that the next row still waits for."""
         return set(self._required(self.next_round)) - self._pending.get(self.next_round, {}).keys()
 
-    def _check(self, source: str, round_: int, names: Sequence[str], values: Sequence[float]):
+    def check(self, source: str, round_: int, names: Sequence[str], values: Sequence[float]):
+        """Raise ValueError for a measurement that ``add`` would refuse."""
         if len(names) != len(values) or len(set(names)) != len(names):
             raise ValueError(f'metrics of {source}, round {round_}: {len(names)} names ({len(set(names))} different) '
                              f'and {len(values)} values came, as many of each are wanted')

@@ -52,7 +52,9 @@ class Versions:
         self._statistics: dict[int, Statistics] = {}
 
     def add_weights(self, weights: Weights) -> None:
-        """Keep ``weights``, and forget versions far older."""
+        """Keep ``weights``, and forget versions far older. Raises ValueError for those of another level."""
+        if weights.level not in self._weights:
+            raise ValueError(f'weights of level {weights.level} came, of {", ".join(map(str, self._weights))} are wanted')
         _keep(self._weights[weights.level], weights.version, weights)
 
     def add_statistics(self, statistics: Statistics) -> None:

@@ -29,6 +29,9 @@ class Ledger:
         or run ahead of the versions.
         """
         key = contribution.id
+        if key.last_round < key.first_round:
+            raise ValueError(f'contribution of worker {key.worker} for rounds {key.first_round} to {key.last_round} '
+                             'came: it ends before it begins')
         known = self._newest.get((key.worker, key.incarnation))
         if known is not None and known.id.sequence >= key.sequence:
             return False

@@ -22,10 +22,13 @@ class ControllerNode(LevelNode):
     def on_subgoal(self, msg):
         """Keep the subgoal, and act if its state has come."""
         try:
-            self.subgoals = messages.to_subgoals(msg)
+            subgoals = messages.to_subgoals(msg)
+            if len(subgoals.value) != self.config.arms:
+                raise ValueError(f'subgoals for {len(subgoals.value)} arms came, for {self.config.arms} are wanted')
         except ValueError as error:
             self.health.refuse('subgoal refused', error)
             return
+        self.subgoals = subgoals
         if self.open_state is not None and self.open_state.id == self.subgoals.id:
             self.follow(self.open_state)
 

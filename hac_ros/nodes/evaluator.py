@@ -94,8 +94,16 @@ class EvaluatorNode(Node):
         for version in sorted(self.complete):
             pair = self.versions.pair(version)
             if pair is not None and self.judged < version < self.permitted:
-                self.evaluate(version, pair)
+                self.try_evaluating(version, pair)
         self.complete = {version for version in self.complete if version > self.judged}
+
+    def try_evaluating(self, version: int, pair) -> None:
+        """Evaluate ``version``; weights that do not fit task or settings are refused, others may follow."""
+        try:
+            self.evaluate(version, pair)
+        except ValueError as error:
+            self.judged = version - 1
+            self.health.refuse('weights refused', error)
 
     def evaluate(self, version: int, pair) -> None:
         """Evaluate ``version`` and publish what was found."""

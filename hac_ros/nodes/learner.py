@@ -98,6 +98,7 @@ class LearnerNode(Node):
             return
         try:
             episodes = messages.to_episodes(msg, self.task.observation)
+            self.check(episodes)
             self.hold(episodes)
         except ValueError as error:
             self.health.refuse('episodes refused', error)
@@ -106,6 +107,14 @@ class LearnerNode(Node):
         self.acknowledge()
         self.report(msg.round)
         self.advance()
+
+    def check(self, episodes: records.Episodes) -> None:
+        """Raise ValueError for a round that no worker of this run can have acted: it would be learnt from."""
+        came = (episodes.level, episodes.arms, episodes.weights, episodes.statistics)
+        wanted = (self.number, self.config.arms, episodes.round, episodes.round)
+        if came != wanted:
+            raise ValueError(f'episodes of round {episodes.round} of worker {episodes.worker}: (level, arms, weights, '
+                             f'statistics) {came} came, {wanted} are wanted')
 
     def hold(self, episodes: records.Episodes) -> None:
         """Add a round to the replay and measure it."""

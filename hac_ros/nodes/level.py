@@ -47,10 +47,17 @@ class LevelNode(Node):
         """Answer a state; drop one that does not fit."""
         try:
             state = messages.to_arm_state(msg, self.task.observation)
+            self.check(state)
         except ValueError as error:
             self.health.refuse('state refused', error)
             return
         self.follow(state)
+
+    def check(self, state: ArmState) -> None:
+        """Raise ValueError for a state that is not of this run's number of arms and of its task's episodes."""
+        came, wanted = (state.arms, state.steps), (self.config.arms, self.task.steps)
+        if came != wanted:
+            raise ValueError(f'arm_state: (arms, steps) {came} came, {wanted} are wanted')
 
     def on_weights(self, msg):
         """Keep weights, and go on if a round waits for them."""
@@ -92,12 +99,16 @@ class LevelNode(Node):
             self.advance(state)
 
     def begin(self, state: ArmState) -> bool:
-        """Begin a round; return False, keeping the state, while its weights or statistics are not here."""
-        pair = self.versions.pair(state.id.round)
+        """Begin a round; return False, keeping the state, while no weights and statistics that fit are here."""
+        pair, self.waiting = self.versions.pair(state.id.round), state
         if pair is None:
-            self.waiting = state
             return False
-        self.level.begin(state.id.round, *pair, explore=True)
+        try:
+            self.level.begin(state.id.round, *pair, explore=True)
+        except ValueError as error:
+            self.health.refuse('weights refused', error)
+            return False
+        self.waiting = None
         return True
 
     def advance(self, state: ArmState) -> None:

@@ -22,6 +22,7 @@ from rclpy.task import Future
 SECTIONS = {'': config.RunConfig, 'bridge': config.BridgeConfig, 'normalizer': config.NormalizerConfig,
             'evaluation': config.EvaluationConfig, 'planner': config.PlannerConfig,
             'controller': config.ControllerConfig}
+VERDICT = ('evaluation/success_rate', 'evaluation/confirmed')
 PARTS = tuple(consumer for consumer in topics.CONSUMERS if consumer != 'normalizer')   # it has a journal only
 
 
@@ -81,6 +82,7 @@ class Recorder(Node):
             return
         try:
             values = messages.to_metrics(msg)
+            self.table.check(msg.source, msg.round, list(values), list(values.values()))
             if msg.source == 'evaluator':
                 self.judge(msg.round, values)
                 self.publish_status()
@@ -89,7 +91,12 @@ class Recorder(Node):
             self.health.refuse('metrics refused', error)
 
     def judge(self, round_: int, values: dict[str, float]) -> None:
-        """Permit further rounds, or end the run a fixed lag after the weights that reached the bar."""
+        """Permit further rounds, or end the run a fixed lag after the weights that reached the bar.
+
+        Raises ValueError for an evaluation that lacks its verdict.
+        """
+        if missing := [name for name in VERDICT if name not in values]:
+            raise ValueError(f'evaluation of round {round_}: {", ".join(missing)} did not come')
         if round_ <= self.judged or not self.schedule.evaluates(round_):
             return
         self.judged = round_
