@@ -34,7 +34,8 @@ def run(words: list[str]) -> int:
 def completed(given: dict[str, str]) -> dict[str, str]:
     """Return the arguments with what the run itself says: its name, task and number of arms."""
     given = {'folder': 'runs', 'host': '127.0.0.1', 'port': '8080', **HERE, **given}
-    given.setdefault('run', given.get('task') or running(Path(given['folder'])))
+    if 'run' not in given:
+        given['run'] = running(Path(given['folder']))
     return {**settings(RunFolder(given['folder'], given['run'])), **given}
 
 
