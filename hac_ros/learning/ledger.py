@@ -4,6 +4,8 @@ Contributions are cumulative, so a lost one is made good by the next and a repea
 newest of each incarnation is kept and all are merged in a fixed order (Chan et al., "Algorithms for computing
 the sample variance", 1983), which makes the result independent of the order of arrival, to the bit.
 """
+from collections import Counter
+
 from hac_ros.learning import running_statistics
 from hac_ros.records import Contribution, Moments, Statistics
 
@@ -11,9 +13,12 @@ from hac_ros.records import Contribution, Moments, Statistics
 class Ledger:
     """The normalizer's book: newest contribution of each worker's incarnations, and the versions made of them.
 
-    ``workers``: a version waits for the workers 0 .. workers - 1 from the start, and for every other one as soon as it
-    has caught up; not for those that were left out, until they have caught up again.
+    ``workers``: a version waits for the workers 0 .. workers - 1 from the start, and for every other one from its first
+    contribution on; not for those that were left out, until they contribute again. One that was left out time and
+    again is waited for only when it has caught up by itself: otherwise it would hold up all others for ever.
     """
+
+    TRIES = 3
 
     def __init__(self, space, workers: int, initial: Moments | None = None, live: bool = True):
         self.space, self.live = space, live
@@ -21,6 +26,7 @@ class Ledger:
         self.version = 0                             # the next to be made
         self.awaited: set[int] = set(range(workers))
         self._newest: dict[tuple[int, int], Contribution] = {}
+        self._left_out: Counter = Counter()          # worker -> how often
 
     def add(self, contribution: Contribution) -> bool:
         """Keep ``contribution`` if it is the newest of its incarnation; return whether it was.
@@ -45,7 +51,7 @@ class Ledger:
                     f'contribution of worker {key.worker} for rounds {key.first_round} to {key.last_round} overlaps '
                     f'rounds {other.id.first_round} to {other.id.last_round}, which another incarnation contributed')
         self._newest[key.worker, key.incarnation] = contribution
-        if self.held(key.worker) >= self.version - 1:
+        if self._left_out[key.worker] < self.TRIES or self.held(key.worker) >= self.version - 1:
             self.awaited.add(key.worker)
         return True
 
@@ -70,8 +76,9 @@ class Ledger:
         return sorted(worker for worker in self.awaited if self.held(worker) < self.version - 1)
 
     def leave_out(self, worker: int) -> None:
-        """Wait for ``worker`` no longer, until it has caught up."""
+        """Wait for ``worker`` no longer, until it contributes again."""
         self.awaited.discard(worker)
+        self._left_out[worker] += 1
 
     def ready(self) -> bool:
         """Whether the next version can be made: somebody is awaited, and everybody has contributed."""

@@ -155,22 +155,32 @@ def late(worker, rounds, incarnation=500):
         yield contributor.next(newest_statistics=round_ + 1, held=round_)
 
 
-def test_a_worker_that_joins_late_is_waited_for_once_it_has_caught_up():
-    ledger, first, joins = started(workers=1), iter(history(0, (), 9)), late(3, (1, 2, 3, 4))
+def test_a_worker_that_joins_late_is_waited_for_from_its_first_contribution_on():
+    ledger, first = started(workers=1), iter(history(0, (), 9))
     for _ in range(3):
         ledger.add(next(first))
         ledger.make()
     assert ledger.version == 5
-    ledger.add(next(joins))                       # its round 1: behind the others
-    assert ledger.awaited == {0}
-    ledger.add(next(first))
-    assert ledger.make().last_round(3) == 1
-    ledger.add(next(joins)), ledger.add(next(joins)), ledger.add(next(joins))    # its round 4: caught up
-    assert ledger.awaited == {0, 3}
-    ledger.add(next(first))
-    assert ledger.make().moments.count == (5 + 4) * ROWS
+    ledger.add(next(late(3, (1,), incarnation=1)))       # it began before the others had gone on
     ledger.add(next(first))
     assert ledger.overdue() == [3] and not ledger.ready()
+    ledger.add(next(late(3, (3,), incarnation=2)))       # it goes on where they are
+    made = ledger.make()
+    assert made.moments.count == (4 + 2) * ROWS and [c.first_round for c in made.includes] == [0, 1, 3]
+
+
+def test_a_worker_that_is_always_too_late_holds_up_the_others_a_few_times_only():
+    ledger, first = started(workers=1), iter(history(0, (), 20))
+    for round_ in range(6):
+        ledger.add(next(late(3, (round_,), incarnation=round_))) if round_ else None
+        for _ in range(2 if round_ else 1):
+            ledger.add(next(first))
+            for worker in ledger.overdue():
+                ledger.leave_out(worker)
+            ledger.make()
+    assert ledger.awaited == {0}
+    ledger.add(next(late(3, (ledger.version - 2,), incarnation=99)))      # caught up by itself
+    assert ledger.awaited == {0, 3}
 
 
 def test_the_others_go_on_without_a_worker_that_is_left_out_until_it_is_back():

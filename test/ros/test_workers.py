@@ -1,0 +1,67 @@
+"""Workers that join, leave and come back while a training runs."""
+import signal
+
+import pytest
+from training_run import TrainingRun
+
+from hac_ros import topics
+
+RUN = 'joined'
+
+
+@pytest.fixture
+def run(tmp_path):
+    training = TrainingRun(tmp_path, RUN, arms=2, max_steps=100_000, evaluate_every=12, pace=8.0, patience=2.0)
+    yield training
+    training.stop()
+
+
+@pytest.fixture
+def worker(processes, tmp_path):
+    """Start the three nodes of a worker; return its processes."""
+    def start(number):
+        common = {'run': RUN, 'folder': tmp_path, 'task': 'reach', 'arms': 2, 'seed': 7, 'worker': number}
+        return [processes.start(name, f'/{RUN}/worker_{number}', **common)
+                for name in ('planner', 'controller', 'mujoco_bridge')]
+    return start
+
+
+class Includes:
+    """What the newest statistics include."""
+
+    def __init__(self, listener):
+        self.versions = {}
+        topics.subscribe(listener.node, topics.STATISTICS, self.on_statistics, RUN)
+
+    def on_statistics(self, msg):
+        self.versions[msg.version] = [(c.worker, c.first_round, c.last_round) for c in msg.includes]
+
+    def rounds(self, number):
+        newest = self.versions[max(self.versions)] if self.versions else []
+        return [(first, last) for worker, first, last in newest if worker == number]
+
+
+def test_a_worker_joins_late_dies_is_left_out_and_comes_back(run, worker, listener):
+    includes = Includes(listener)
+    listener.until(lambda: includes.rounds(0) and includes.rounds(0)[0][1] >= 3, 'three rounds of the first worker')
+    nodes = worker(4)
+    joined = listener.until(lambda: includes.rounds(4), 'a round of the worker that joined')
+    assert joined[0][0] >= 3, 'it began where the others were'
+    listener.until(lambda: includes.rounds(4)[-1][1] > joined[0][0] + 1, 'further rounds of it')
+    for node in nodes:
+        node.send_signal(signal.SIGKILL)
+        node.wait(30)
+    left = includes.rounds(4)[-1][1]
+    listener.until(lambda: includes.rounds(0)[0][1] > left + 4, 'rounds of the first worker without it')
+    worker(4)
+    back = listener.until(lambda: includes.rounds(4)[-1][1] > left and includes.rounds(4), 'a round of the worker that is back')
+    assert back[-1][0] > left + 1, 'it went on where the others were, with a gap'
+    listener.until(lambda: run.printed() or len(run.rows()) > back[-1][0] + 1, 'the rows of these rounds')
+    run.stop()
+    assert 'worker 4 left out' in (run.folder / 'log' / 'launch.log').parent.joinpath('normalizer-3.log').read_text()
+    rows = run.rows()
+    workers = [int(float(row['normalizer/workers'])) for row in rows]
+    assert {1, 2} == set(workers) and workers[0] == workers[left + 1] == 1 and workers[left] == 2
+    steps = [int(row['environment_steps']) for row in rows]
+    assert steps == sorted(set(steps)) and steps[0] == 2 * 50
+    assert all(int(float(row['normalizer/count'])) == int(row['environment_steps']) // 50 * 51 for row in rows)
