@@ -119,9 +119,16 @@ class Commit:
         if finished is not None and held <= finished:
             return None
         following = held if finished is None else finished + 1
-        if self._held.get(self.authority, following + 1) <= following:
-            following = max(following, self._newest - 1)
+        following = self.overtaken(following) or following
         return following if following < self._permitted else None
+
+    def overtaken(self, round_: int) -> int | None:
+        """Return the round to go on with if the statistics went on without ``round_``, else None.
+
+        Its weights may have left the history already, so that nobody could act in it.
+        """
+        went_on = self._held.get(self.authority, round_ + 1) <= round_ and self._newest - 1 > round_
+        return self._newest - 1 if went_on else None
 
 
 def training_rounds(max_steps: int, arms: int, steps: int, workers: int) -> int:

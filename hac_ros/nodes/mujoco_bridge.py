@@ -163,8 +163,14 @@ class MujocoBridge(Node):
             self.begin(self.id.round + 1)
 
     def on_overdue(self):
-        """Repeat the last state when nobody has answered it."""
-        if self.id is not None and not self.paused and time.monotonic() - self.published > self.bridge.repeat_after:
+        """Repeat the last state when nobody has answered it; leave a round that the others went on without."""
+        if self.id is None or self.paused or time.monotonic() - self.published <= self.bridge.repeat_after:
+            return
+        later = self.commit.overtaken(self.id.round) if self.id.step == 0 else None
+        if later is not None:
+            self.health.note('rounds left, because the statistics went on without them')
+            self.begin(later)
+        else:
             self.health.note('states repeated')
             self.publish()
 

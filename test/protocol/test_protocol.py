@@ -96,6 +96,12 @@ def test_a_worker_that_the_statistics_went_on_without_goes_on_where_the_others_a
     assert commit(9, normalizer=4, planner_learner=4).next_round(3) == 8        # was left out, and is back
 
 
+def test_a_round_is_overtaken_only_if_statistics_went_on_without_it():
+    assert commit(9, normalizer=4, planner_learner=4).overtaken(5) == 8
+    assert commit(6, normalizer=4, planner_learner=4).overtaken(5) is None
+    assert commit(9, normalizer=8, planner_learner=5).overtaken(5) is None      # included: the learner wants it
+
+
 def test_without_consumers_rounds_follow_each_other():
     alone = Commit(0, ())
     alone.permit(100)
