@@ -70,8 +70,9 @@ def of_bundle(bundle: Bundle, episodes: int, seed: int) -> Recorded:
     """Return episodes of a bundle, in the simulation of its task and control mode."""
     task = tasks.by_name(bundle.task)
     simulation = Simulation(task, episodes, seed, purpose='evaluation', control=bundle.control)
+    kinds = (Planner, PlannerConfig, 'planner'), (Controller, ControllerConfig, 'controller')
     levels = [kind(task, level_config(config, bundle.settings.get(name, {})), episodes, seed)
-              for kind, config, name in ((Planner, PlannerConfig, 'planner'), (Controller, ControllerConfig, 'controller'))]
+              for kind, config, name in kinds]
     return record(simulation, *levels, 0, (bundle.planner, bundle.controller), bundle.statistics)
 
 

@@ -9,6 +9,7 @@ VERBS = {
     'train': ('hac_ros.cli.train', 'train both levels on a task'),
     'evaluate': ('hac_ros.cli.evaluate', 'measure a trained bundle'),
     'view': ('hac_ros.cli.view', 'watch a run in the browser while it trains'),
+    'report': ('hac_ros.cli.report', 'make a page of figures and warnings from runs'),
     'render': ('hac_ros.cli.render', 'film a bundle, its subgoals drawn in the scene'),
     'launch': ('hac_ros.cli.launch', 'run one of the launch files'),
     'bench': ('hac_ros.cli.bench', 'measure throughput and latency'),

@@ -49,6 +49,22 @@ def merge(a: Moments, b: Moments) -> Moments:
     return Moments(count, mean, a.m2 + b.m2 + np.square(delta) * (a.count * (b.count / count)))
 
 
+def remove(total: Moments, part: Moments) -> Moments:
+    """Return the moments of the samples of ``total`` that are not of ``part``: undoes ``merge``, but for rounding.
+
+    Raises ValueError if ``part`` has more samples.
+    """
+    _check(total), _check(part)
+    count = total.count - part.count
+    if count < 0:
+        raise ValueError(f'{part.count} samples cannot be removed from {total.count}')
+    if not count or not part.count:
+        return total if count else empty(total.mean.size)
+    mean = (total.count * total.mean - part.count * part.mean) / count
+    between = np.square(mean - part.mean) * (count * (part.count / total.count))
+    return Moments(count, mean, np.maximum(total.m2 - part.m2 - between, 0.0))
+
+
 def merge_all(sequence: Sequence[Moments], size: int | None = None) -> Moments:
     """Merge in the given order, which decides the last bits. An empty sequence needs ``size``."""
     moments = list(sequence)

@@ -27,7 +27,7 @@ class Stage:
         self.camera.look(*VIEWS.get(task.name, VIEW))
 
     def picture(self, state: np.ndarray, marks: Marks | None = None, text: str = '') -> np.ndarray:
-        """Return integration state ``state`` (S,) as a picture (height, width, 3) uint8, with ``marks`` in the scene."""
+        """Return integration state ``state`` (S,) as a picture (height, width, 3) uint8, ``marks`` in the scene."""
         mujoco.mj_setState(self.model, self.data, state, STATE)
         mujoco.mj_forward(self.model, self.data)
         return self.camera.picture(self.data, (lambda scene: None) if marks is None else marks.draw, text)

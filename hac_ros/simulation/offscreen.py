@@ -98,7 +98,8 @@ class Camera:
 def main() -> int:
     """Draw one pixel with the backend that the command line names; the exit status tells whether it is red."""
     model = mujoco.MjModel.from_xml_string(
-        '<mujoco><visual><headlight ambient="1 1 1"/></visual><worldbody><geom size="1" rgba="1 0 0 1"/></worldbody></mujoco>')
+        '<mujoco><visual><headlight ambient="1 1 1"/></visual>'
+        '<worldbody><geom size="1" rgba="1 0 0 1"/></worldbody></mujoco>')
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
     camera = Camera(model, 16, 16, sys.argv[1])

@@ -26,8 +26,8 @@ class Marks:
     subgoal: np.ndarray               # (4,) position and opening, in force
     tolerance: float                  # distance within which the subgoal counts as reached
     gripper: np.ndarray               # (T, 3) where the gripper was, the newest last; at least one row
-    past: np.ndarray = field(default_factory=lambda: np.empty((0, 3)))               # (P, 3) earlier subgoals
-    hit: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=bool))         # (P,) and whether they were reached
+    past: np.ndarray = field(default_factory=lambda: np.empty((0, 3)))          # (P, 3) earlier subgoals
+    hit: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=bool))    # (P,) and whether they were reached
     plates: bool = False              # show the opening that the subgoal asks for
 
     def draw(self, scene: mujoco.MjvScene) -> None:

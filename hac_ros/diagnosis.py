@@ -1,0 +1,220 @@
+"""What is wrong with a run, in plain words: pure functions of what was measured.
+
+The 2020 work found by rendering that its planner "seems to create the same point regardless of the state" while
+all loss curves fell; each check here is one that its graphs could not make.
+"""
+from dataclasses import dataclass
+
+import numpy as np
+
+from hac_ros.config import Checked, option
+from hac_ros.proposals import Proposals
+from hac_ros.run_history import RunHistory, StatisticsHistory
+
+CROWD = 0.04     # [m] radius of a place: twice the tolerance of a subgoal
+
+
+@dataclass(frozen=True)
+class Thresholds(Checked):
+    """From where on something counts as wrong. Measured on Reach unless said otherwise; docs/report.md tells more."""
+
+    same_action: float = option(
+        0.02, 'Collapse: least standard deviation of the planner\'s actions (uniform ones have 0.58, a trained '
+        'planner on Reach 0.09, since at the goal there is nothing left to do, one of constant weights 0)',
+        low=0.0, high=1.0)
+    same_place: float = option(
+        0.2, 'Collapse: least spread of the subgoals in the second half of the episodes as a share of that of the '
+        'goals (a trained planner on Reach: about 1)', low=0.0, high=10.0)
+    decay: float = option(
+        0.1, 'Decay: loss of accuracy or success against the best of earlier evaluations, each the mean of three '
+        '(an evaluation of 100 episodes has a standard error of up to 0.05)', low=0.0, high=1.0)
+    optimism: float = option(
+        0.25, 'Divergence: difference of what critics expect and what evaluations return, as a share of the range '
+        'of values', low=0.0, high=10.0)
+    outside: float = option(
+        0.05, 'Divergence: how far the mean value may lie outside of the range of possible values, as a share of '
+        'it (targets are clipped to the range, so only a diverging network leaves it)', low=0.0, high=10.0)
+    growth: float = option(
+        10.0, 'Divergence: factor by which the critic loss of the last fifth may exceed the median before it '
+        '(a healthy run\'s falls, or rises by less than 3 when a task begins to be solved)', low=1.0, high=1e6)
+    drift: float = option(
+        1.0, 'Drift: distance of the mean of recent data from that of the statistics, in their standard deviations '
+        '(the 2020 work had means that differed so; networks saw inputs beyond those they were trained on)',
+        low=0.0, high=100.0)
+    widening: float = option(
+        3.0, 'Drift: factor by which recent data may be wider than the statistics say', low=1.0, high=1000.0)
+    reached: float = option(
+        0.3, 'Reach: least share of the subgoals that the controller reaches', low=0.0, high=1.0)
+    moved: float = option(
+        0.05, 'Object: least share of evaluation episodes in which the object ends elsewhere', low=0.0, high=1.0)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong: its kind, what was found in plain words, and what to try."""
+
+    kind: str
+    text: str
+    advice: str
+
+
+def diagnose(run: RunHistory, thresholds: Thresholds = Thresholds()) -> list[Finding]:
+    """Return what is wrong with a run, the gravest first; nothing where all is well or nothing is known."""
+    found = [collapse(run.proposals, thresholds), decay(run, thresholds), *divergence(run, thresholds),
+             drift(run.statistics, thresholds), reach(run.proposals, thresholds)]
+    if run.task.has_object:
+        found.append(untouched(run, thresholds))
+    if np.nansum(run.columns.get('normalizer/rejected', np.zeros(1))[-1:]) > 0:
+        found.append(Finding('rejected', f'{run.columns["normalizer/rejected"][-1]:.0f} observations were left out '
+                             'because a value was not finite.', 'Look at the bridge\'s log: a simulation or a sensor '
+                             'gives values that are no numbers.'))
+    return [each for each in found if each is not None]
+
+
+def spread(positions: np.ndarray) -> float:
+    """Return the standard deviation [m] of positions (A, 3), mean of x, y and z."""
+    return float(positions[:, :3].std(axis=0).mean())
+
+
+def is_collapsed(proposed: Proposals, thresholds: Thresholds = Thresholds()) -> bool:
+    """Whether an evaluation's subgoals were the same whatever the state: in action, or in place.
+
+    Place is judged in the second half of the episodes: subgoals relative to the gripper wander to where they end.
+    """
+    late = proposed.subgoal[proposed.step >= proposed.step.max() / 2]
+    return (proposed.action_diversity < thresholds.same_action
+            or spread(late) < thresholds.same_place * spread(proposed.goal))
+
+
+def crowded(proposed: Proposals, radius: float = CROWD) -> tuple[np.ndarray, float]:
+    """Return the subgoal (3,) with most others within ``radius`` [m], and the share of all that lie there."""
+    positions = proposed.subgoal[:, :3]
+    near = np.linalg.norm(positions[:, None] - positions[None], axis=-1) <= radius
+    best = int(near.sum(axis=1).argmax())
+    return positions[best], float(near[best].mean())
+
+
+def collapse(evaluations: list[Proposals], thresholds: Thresholds = Thresholds()) -> Finding | None:
+    """Find a planner whose newest subgoals do not depend on the state."""
+    if not evaluations or not is_collapsed(evaluations[-1], thresholds):
+        return None
+    since = evaluations[-1].round
+    for proposed in reversed(evaluations):
+        if not is_collapsed(proposed, thresholds):
+            break
+        since = proposed.round
+    last = evaluations[-1]
+    place, share = crowded(last)
+    where = ', '.join(f'{x:.2f}' for x in place)
+    return Finding(
+        'collapse', f'The planner proposes the same subgoal whatever the state, since round {since}: in round '
+        f'{last.round}, {share:.0%} of its subgoals lie within {100 * CROWD:.0f} cm of ({where}) m, '
+        f'while goals are spread by {100 * spread(last.goal):.1f} cm. Its actions vary by {last.action_diversity:.3f} '
+        '(uniform ones: 0.58).',
+        'Lower planner.learning_rate, raise planner.pretanh so that the actor does not saturate, and see that the '
+        'controller reaches its subgoals before the planner learns (planner.start_steps).')
+
+
+def decay(run: RunHistory, thresholds: Thresholds = Thresholds()) -> Finding | None:
+    """Find a level that was better before: the controller on its probes first, since the planner builds on it."""
+    for column, what in (('evaluation/probe_accuracy', 'low-level accuracy'),
+                         ('evaluation/success_rate', 'success')):
+        steps, values = run.measured(column)
+        if len(values) < 6:
+            continue
+        means = np.convolve(values, np.ones(3) / 3, mode='valid')
+        best = int(means[:-3].argmax()) if len(means) > 3 else 0
+        if means[best] - means[-1] > thresholds.decay:
+            level = 'controller' if column.endswith('accuracy') else 'planner'
+            return Finding(
+                'decay', f'The {what} decays: {means[best]:.2f} around step {steps[best + 1]:.0f}, '
+                f'{means[-1]:.2f} now (means of three evaluations).',
+                f'The best bundle is kept. Lower {level}.learning_rate or {level}.updates, or stop the run earlier.')
+    return None
+
+
+def divergence(run: RunHistory, thresholds: Thresholds = Thresholds()) -> list[Finding]:
+    """Find critics whose values leave what is possible, whose loss grows, or that expect what never comes."""
+    found = []
+    for level in ('planner', 'controller'):
+        lowest = -1.0 / (1.0 - run.setting(level, 'gamma', 0.9))
+        found += _impossible(run, level, lowest, thresholds) + _growing(run, level, thresholds)
+        if level == 'planner':
+            found += _optimistic(run, lowest, thresholds)
+    return found
+
+
+def _impossible(run: RunHistory, level: str, lowest: float, thresholds: Thresholds) -> list[Finding]:
+    _, values = run.measured(f'{level}/q_mean')
+    margin = thresholds.outside * -lowest
+    if not len(values) or lowest - margin <= values[-1] <= margin:
+        return []
+    return [Finding('divergence', f'The {level}\'s critics diverge: their mean value is {values[-1]:.2f}, possible are '
+                    f'{lowest:.1f} to 0.', f'Lower {level}.learning_rate; set {level}.layer_norm.')]
+
+
+def _growing(run: RunHistory, level: str, thresholds: Thresholds) -> list[Finding]:
+    _, loss = run.measured(f'{level}/critic_loss')
+    newest = max(len(loss) // 5, 1)
+    if len(loss) < 10:
+        return []
+    before, now = float(np.median(loss[:-newest])), float(np.median(loss[-newest:]))
+    if now <= thresholds.growth * max(before, 1e-6):
+        return []
+    return [Finding('divergence', f'The {level}\'s critic loss grows: {now:.3g} lately, {before:.3g} before.',
+                    f'Lower {level}.learning_rate; set {level}.layer_norm.')]
+
+
+def _optimistic(run: RunHistory, lowest: float, thresholds: Thresholds) -> list[Finding]:
+    at = np.intersect1d(run.rounds('planner/q_start'), run.rounds('evaluation/return_start'))
+    if not len(at):
+        return []
+    expected, came = (run.columns[name][at[-1]] for name in ('planner/q_start', 'evaluation/return_start'))
+    if abs(expected - came) <= thresholds.optimism * -lowest:
+        return []
+    word = 'more' if expected > came else 'less'
+    return [Finding('divergence', f'The planner\'s critics expect {word} than comes: {expected:.2f} at the start of an '
+                    f'episode, {came:.2f} was returned by the evaluation of round {at[-1]}.',
+                    'Raise planner.testing_rate and the share of the episodes\' own goals (lower '
+                    'planner.future_share); a critic that never sees failures does not know them.')]
+
+
+def drift(statistics: StatisticsHistory | None, thresholds: Thresholds = Thresholds()) -> Finding | None:
+    """Find dimensions whose recent data the running statistics do not describe."""
+    if statistics is None:
+        return None
+    shift, widening = statistics.shift[-1], statistics.widening[-1]
+    bad = np.flatnonzero((np.abs(shift) > thresholds.drift) | (widening > thresholds.widening))
+    if not len(bad):
+        return None
+    worst = sorted(bad, key=lambda i: -max(abs(shift[i]), widening[i] / thresholds.widening))[:3]
+    words = '; '.join(f'{statistics.names[i]}: mean {statistics.mean[-1, i]:.3g} ± {statistics.std[-1, i]:.2g}, recent '
+                      f'{statistics.recent_mean[-1, i]:.3g} ± {statistics.recent_std[-1, i]:.2g} {statistics.units[i]}'
+                      for i in worst)
+    return Finding('drift', f'The running statistics drift away from the recent data in {len(bad)} of {len(shift)} '
+                   f'dimensions. {words}.',
+                   'The policy has settled somewhere else than where it learnt: look at the subgoal map; restart with '
+                   'normalizer.initial from a run that works, or with another seed.')
+
+
+def reach(evaluations: list[Proposals], thresholds: Thresholds = Thresholds()) -> Finding | None:
+    """Find a planner that asks for what the controller cannot do."""
+    ended = evaluations[-1].ended if evaluations else np.zeros(0, dtype=bool)
+    if not ended.any() or evaluations[-1].hit[ended].mean() >= thresholds.reached:
+        return None
+    last = evaluations[-1]
+    return Finding('reach', f'The controller reaches {last.hit[ended].mean():.0%} of the subgoals that it is given; '
+                   f'they are {100 * float(np.median(last.distance)):.0f} cm away in the median.',
+                   'If the low-level accuracy on the probes is high the subgoals are too far: lower planner.reach. If '
+                   'it is low the controller has not learnt yet: raise controller.updates.')
+
+
+def untouched(run: RunHistory, thresholds: Thresholds = Thresholds()) -> Finding | None:
+    """Find a policy that leaves the object alone."""
+    _, moved = run.measured('evaluation/object_moved')
+    if not len(moved) or moved[-1] >= thresholds.moved:
+        return None
+    return Finding('untouched', f'The object ends where it began in {1 - moved[-1]:.0%} of the evaluation episodes: '
+                   'the policy does not touch it.',
+                   'Give it time, or raise planner.random_share; planner.directed_share and planner.moved_share are '
+                   'domain knowledge that helps.')
