@@ -2,13 +2,18 @@
 
 As ``fastdds shm clean`` does it: each segment and port has a lock file (_el exclusive, _sl shared) that a living
 process holds. Departures: a port goes only if none of its locks is held, and the lock is kept while files are removed.
+Ports that have no lock file any more, since their reader ended well and a writer did not, go if nobody has them mapped.
 """
 import contextlib
 import fcntl
+import os
 import re
+import time
 from pathlib import Path
 
 FOLDER = Path('/dev/shm')
+NEW = 1.0    # [s] a port that is younger may be about to be locked and mapped
+_PORT = re.compile(r'fastrtps_port\d{1,5}')
 _LOCK = re.compile(r'(fastrtps_(?:[0-9a-z]{16}|port\d{1,5}))_[es]l')
 
 
@@ -18,7 +23,27 @@ def clean(folder: Path = FOLDER) -> list[str]:
     for path in sorted(folder.glob('fastrtps_*')):
         if match := _LOCK.fullmatch(path.name):
             locks.setdefault(match.group(1), []).append(path)
+    locks.update({base: [] for base in _forgotten_ports(folder) if base not in locks})
     return sorted(name for base, paths in locks.items() for name in _remove(folder, base, paths))
+
+
+def _forgotten_ports(folder: Path) -> set[str]:
+    """Return the ports without lock files that no process has mapped; processes of others may have theirs."""
+    old = {path.name for path in folder.glob('fastrtps_port*') if _PORT.fullmatch(path.name) and _is_old(path)}
+    ports = {name for name in old if not any((folder / f'{name}_{kind}l').exists() for kind in 'es')}
+    for maps in Path('/proc').glob('[0-9]*/maps') if ports else ():
+        with contextlib.suppress(OSError):
+            text = maps.read_text(errors='replace')
+            ports -= {name for name in ports if f'{folder}/{name}\n' in text}
+    return ports
+
+
+def _is_old(path: Path) -> bool:
+    try:
+        status = path.stat()
+    except OSError:     # somebody else has just removed it
+        return False
+    return status.st_uid == os.geteuid() and time.time() - status.st_mtime > NEW
 
 
 def _remove(folder: Path, base: str, locks: list[Path]) -> list[str]:

@@ -1,4 +1,5 @@
 """Cleaning of shared memory: dead processes' files go, living ones' stay."""
+import os
 import subprocess
 import sys
 
@@ -11,6 +12,13 @@ files = [open(path, 'ab') for path in sys.argv[2:]]
 for file in files:
     fcntl.flock(file, fcntl.LOCK_EX if sys.argv[1] == 'el' else fcntl.LOCK_SH)
 print('held', flush=True)
+while True: signal.pause()
+'''
+MAPPER = '''
+import mmap, signal, sys
+with open(sys.argv[1], 'r+b') as file:
+    kept = mmap.mmap(file.fileno(), 0)
+print('mapped', flush=True)
 while True: signal.pause()
 '''
 SEGMENT, PORT = 'fastrtps_0123456789abcdef', 'fastrtps_port7411'
@@ -54,3 +62,14 @@ def test_files_of_others_and_files_without_lock_are_not_touched(tmp_path):
 
 def test_a_folder_that_is_not_there_is_empty(tmp_path):
     assert shared_memory.clean(tmp_path / 'no') == []
+
+
+def test_a_port_without_lock_is_removed_when_nobody_has_it_mapped_any_more(tmp_path):
+    made = make(tmp_path, PORT, f'sem.{PORT}_mutex')
+    assert shared_memory.clean(tmp_path) == [], 'it may just be being made'
+    with subprocess.Popen([sys.executable, '-c', MAPPER, str(tmp_path / PORT)], stdout=subprocess.PIPE) as mapper:
+        assert mapper.stdout.readline() == b'mapped\n'
+        os.utime(tmp_path / PORT, (1, 1))
+        assert shared_memory.clean(tmp_path) == []
+        mapper.kill()
+    assert shared_memory.clean(tmp_path) == made

@@ -1,10 +1,14 @@
 """Training through real nodes: the same seed gives the same run, whatever dies on the way."""
+import signal
 import subprocess
 
+import numpy as np
 import pytest
+import run_traces
 from training_run import TrainingRun
 
 from hac_ros import topics
+from hac_ros.learning.journal import ContributionJournal, EpisodeJournal
 
 
 @pytest.fixture(scope='module')
@@ -107,3 +111,35 @@ def test_a_run_goes_on_from_its_checkpoint_as_if_it_had_never_stopped(undisturbe
     again = start('resumed', resume='true', checkpoint_every=3)
     assert finished(again) == finished(undisturbed)
     assert (root / 'resumed' / 'metrics.csv').read_text().startswith(kept), 'it began from the start again'
+
+
+VICTIMS = ('mujoco_bridge', 'planner', 'controller', 'planner_learner', 'controller_learner', 'normalizer', 'evaluator')
+
+
+def test_six_nodes_killed_at_random_moments_leave_no_trace(undisturbed, start, listener):
+    rng, run = np.random.default_rng(2), start('campaign', pace=5.0, checkpoint_every=3)
+    moments = sorted((int(r), int(s)) for r, s in zip(rng.integers(0, 8, 6), rng.integers(0, 50, 6)))
+    for moment, victim in zip(moments, rng.choice(VICTIMS, 6)):
+        in_round(listener, run.run, *moment)
+        killed = listener.until(lambda: run.kill_running(victim), f'a living {victim}')
+        listener.until(lambda: run.has_died(killed), f'the end of {victim}')
+    assert finished(run) == finished(undisturbed)
+    journal = run.folder / 'checkpoint' / 'journal'
+    episodes = list(EpisodeJournal(journal / 'planner_learner').read({0: 0}))
+    frames = sum(each.observation.shape[0] * each.arms for each in episodes)
+    assert [each.round for each in episodes] == list(range(8))
+    assert ContributionJournal(journal / 'normalizer.jsonl').read()[-1].moments.count == frames == 8 * 51 * 4
+
+
+@pytest.mark.parametrize('how', [None, signal.SIGINT, signal.SIGTERM], ids=['its end', 'ctrl-c', 'sigterm'])
+def test_a_run_leaves_no_process_and_no_shared_memory(start, listener, how):
+    run = start(f'traces_{int(how or 0)}', pace=5.0, max_steps=800)
+    in_round(listener, run.run, 1, 0)
+    processes = run_traces.children(run.process.pid)
+    memory = run_traces.mapped(processes)
+    assert len(processes) == 8 and memory
+    if how is not None:
+        run.process.send_signal(how)
+    assert run.wait() == (0 if how is None else 128 + how)
+    assert not run_traces.living(run) and not run_traces.left(memory)
+    assert not any(run_traces.children(pid) for pid in processes)

@@ -49,6 +49,15 @@ class TrainingRun:
         os.kill(pid, signal.SIGKILL)
         return pid
 
+    def kill_running(self, executable: str) -> int | None:
+        """SIGKILL ``executable`` and return its id; None while it is not running, since it was killed before."""
+        pid = self.pids(executable)[-1]
+        return None if self.has_died(pid) else self.kill(executable)
+
+    def has_died(self, pid: int) -> bool:
+        """Whether the launch log tells that process ``pid`` was killed."""
+        return f'process has died [pid {pid}, exit code -9]' in (self.folder / 'log' / 'launch.log').read_text()
+
     def rows(self) -> list[dict[str, str]]:
         """Return metrics.csv without the columns that hold wall-clock times."""
         with open(self.folder / 'metrics.csv', encoding='utf-8', newline='') as file:
