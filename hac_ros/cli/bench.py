@@ -6,7 +6,7 @@ import sys
 import time
 
 from hac_ros import tasks
-from hac_ros.cli import Parser, key_values
+from hac_ros.cli import Parser, Refused, key_values
 from hac_ros.cli.evaluate import number
 from hac_ros.launching.launch_file import Argument
 
@@ -14,15 +14,19 @@ ARGUMENTS = {argument.name: argument for argument in (
     Argument('task', 'pick_and_place', 'Task that is simulated and learnt', tuple(tasks.TASKS)),
     Argument('arms', '1,4,16,32', 'Numbers of arms, with commas', ()),
     Argument('pairs', '7', 'Pairs of measurements for each number of arms; medians are reported', ()),
-    Argument('steps', '200', 'Control steps of each measurement', ()),
+    Argument('steps', '200', 'Control steps of each measurement: whole episodes', ()),
     Argument('updates', '200', 'Gradient updates timed for each level', ()),
     Argument('seed', '0', 'Decides commands and networks', ()),
 )}
 
 
 def run(words: list[str]) -> int:
-    """Run the verb."""
-    parser = Parser(prog='hac bench', description='Measure throughput and latency, each pair in alternation.',
+    """Run the verb; `hac bench chaos` is a campaign of its own."""
+    if words[:1] == ['chaos']:
+        from hac_ros.cli import bench_chaos
+        return bench_chaos.run(words[1:])
+    parser = Parser(prog='hac bench', description='Measure throughput and latency, each pair in alternation. '
+                    '`hac bench chaos` kills processes of a training instead.',
                     formatter_class=argparse.RawDescriptionHelpFormatter,
                     epilog='arguments:\n' + key_values.table(ARGUMENTS))
     parser.add_argument('--json', action='store_true', help='print one JSON object')
@@ -39,6 +43,8 @@ def measure(given: dict[str, str]) -> dict:
     arms = [number('arms', text, 1) for text in value['arms'].split(',')]
     pairs, steps, updates = (number(name, value[name], 1) for name in ('pairs', 'steps', 'updates'))
     seed = number('seed', value['seed'], 0)
+    if steps % tasks.by_name(value['task']).steps:
+        raise Refused(f'steps:={steps}: whole episodes are wanted, a multiple of {tasks.by_name(value["task"]).steps}')
     from hac_ros.cli import bench_bridge, bench_learner     # mujoco, torch and ROS take seconds
     report = {'task': value['task'], 'seed': seed, 'began': time.strftime('%Y-%m-%dT%H:%M:%S%z'),
               'machine': platform.processor() or platform.machine(), 'python': platform.python_version(),

@@ -1,0 +1,210 @@
+"""`hac bench chaos`: a training whose processes are killed at random, and what came of it.
+
+Whom to kill and when is drawn from the seed; the moments are seconds of wall clock, so where in a round a kill falls
+differs from machine to machine.
+"""
+import argparse
+import contextlib
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from hac_ros import tasks
+from hac_ros.cli import Parser, key_values
+from hac_ros.cli.evaluate import number
+from hac_ros.evaluation import evaluate_bundle
+from hac_ros.launching import shared_memory
+from hac_ros.launching.launch_file import Argument
+from hac_ros.learning import checkpoint, journal
+from hac_ros.randomness import generator
+from hac_ros.run_folder import RunFolder
+
+ARGUMENTS = {argument.name: argument for argument in (
+    Argument('seed', '0', 'Decides whom to kill, when, and the training', ()),
+    Argument('kills', '30', 'Processes to kill', ()),
+    Argument('workers', '3', 'Workers of the training', ('1', '2', '3', '4')),
+    Argument('arms', '4', 'Arms of each worker', ()),
+    Argument('limit', '60', 'Longest recovery that is accepted [s]', ()),
+    Argument('folder', '', 'Folder of the run; empty: one that is removed afterwards', ()),
+)}
+RUN, TASK, EPISODES, BAR = 'chaos', 'reach', 100, 0.95
+EXECUTABLES = ('mujoco_bridge', 'planner', 'controller', 'planner_learner', 'controller_learner', 'normalizer',
+               'evaluator', 'recorder')
+ROUNDS_AFTER = 6        # rounds that the run goes on for after the last kill
+
+
+def run(words: list[str]) -> int:
+    """Run the verb; the exit status is 0 only if every check holds."""
+    parser = Parser(prog='hac bench chaos', description='Kill processes of a training at random.',
+                    formatter_class=argparse.RawDescriptionHelpFormatter,
+                    epilog='arguments:\n' + key_values.table(ARGUMENTS))
+    parser.add_argument('--json', action='store_true', help='print one JSON object')
+    parser.add_argument('arguments', nargs='*', metavar='key:=value')
+    options = parser.parse_intermixed_args(words)
+    given = key_values.read(options.arguments, ARGUMENTS)
+    value = {name: given.get(name, argument.default) for name, argument in ARGUMENTS.items()}
+    numbers = {name: number(name, value[name], low)
+               for name, low in (('seed', 0), ('kills', 1), ('workers', 1), ('arms', 1), ('limit', 1))}
+    with contextlib.ExitStack() as stack:
+        root = Path(value['folder'] or stack.enter_context(tempfile.TemporaryDirectory(prefix='hac_chaos_')))
+        report = Chaos(root, **numbers).report()
+    print(json.dumps(report) if options.json else '\n'.join(lines(report)))
+    return 0 if report['passed'] else 1
+
+
+def lines(report: dict) -> list[str]:
+    """Return the report as text for people."""
+    rows = [f'{k["at_s"]:7.1f} s  {k["victim"]:<20} in round {k["round"]:<4} recovered in {k["recovery_s"]:.1f} s'
+            for k in report['kills']]
+    return rows + [f'{"ok" if ok else "FAILED":<7}{name}' for name, ok in report['checks'].items()]
+
+
+class Chaos:
+    """One campaign."""
+
+    def __init__(self, root: Path, seed: int, kills: int, workers: int, arms: int, limit: int):
+        self.root, self.seed, self.count, self.workers, self.arms, self.limit = root, seed, kills, workers, arms, limit
+        self.folder = RunFolder(root, RUN)
+        self.rng = generator(seed, 'chaos')
+        self.process: subprocess.Popen | None = None
+        self.began = time.monotonic()
+
+    def report(self) -> dict:
+        """Run the campaign and return what was found."""
+        shared_memory.clean()
+        kills, status = [], None
+        try:
+            self.start()
+            self.rows_beyond(1, self.limit * 2)
+            while len(kills) < self.count:
+                kills.append(self.kill())
+            status = self.end()
+        except TimeoutError as error:
+            print(f'hac bench chaos: {error}', file=sys.stderr)
+        finally:
+            self.stop(signal.SIGKILL)
+        checks = self.checks(kills, status)
+        return {'seed': self.seed, 'workers': self.workers, 'arms': self.arms, 'limit_s': self.limit, 'kills': kills,
+                'longest_recovery_s': max((k['recovery_s'] for k in kills), default=None),
+                'seconds': round(time.monotonic() - self.began, 1), 'rounds': len(self.rows()),
+                'checks': checks, 'passed': all(checks.values())}
+
+    # The run
+
+    def start(self, **more) -> None:
+        """Start the training, or go on with it."""
+        pairs = {'task': TASK, 'run': RUN, 'folder': self.root, 'seed': self.seed, 'workers': self.workers,
+                 'arms': self.arms, 'bar': 2.0, 'evaluate_every': 8, 'evaluation_episodes': 25, 'checkpoint_every': 5,
+                 'max_steps': 10**8, **more}
+        self.root.mkdir(parents=True, exist_ok=True)
+        with open(self.root / f'{RUN}.out', 'ab') as output:
+            self.process = subprocess.Popen(
+                [sys.executable, '-m', 'hac_ros.cli', 'train', *(f'{key}:={value}' for key, value in pairs.items())],
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
+
+    def stop(self, number: int) -> int | None:
+        """Send a signal to the launcher, which takes its nodes along, and wait for it."""
+        if self.process is None:
+            return None
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(number)
+        return self.process.wait(self.limit)
+
+    def end(self) -> int:
+        """Stop the run as power loss does, let it go on for some rounds to its end, and return its exit status."""
+        self.stop(signal.SIGKILL)
+        rounds = len(self.rows()) + ROUNDS_AFTER
+        self.start(resume='true', max_steps=rounds * self.workers * self.arms * tasks.by_name(TASK).steps)
+        try:
+            return self.process.wait(self.limit * 2)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError('the resumed run did not come to its end') from None
+
+    def rows(self) -> list[dict]:
+        """Return the rows of metrics.csv so far."""
+        if not self.folder.metrics.exists():
+            return []
+        with open(self.folder.metrics, encoding='utf-8', newline='') as file:
+            return list(csv.DictReader(file))
+
+    def rows_beyond(self, count: int, limit: float) -> float:
+        """Wait for more than ``count`` rows; return the seconds that it took. Raises TimeoutError."""
+        began = time.monotonic()
+        while len(self.rows()) <= count:
+            if time.monotonic() - began > limit:
+                raise TimeoutError(f'round {count} did not come within {limit} s')
+            if self.process.poll() is not None:
+                self.start(resume='true')     # its recorder was killed: the run has ended
+            time.sleep(0.05)
+        return time.monotonic() - began
+
+    # Killing
+
+    def kill(self) -> dict:
+        """Kill a process at a random moment, and wait until a round has begun and ended after that."""
+        time.sleep(float(self.rng.uniform(0.2, 2.5)))
+        candidates = self.processes()
+        executable = str(self.rng.choice(EXECUTABLES))
+        label, pid = self.rng.choice([c for c in candidates if c[0].rpartition('-')[0] == executable] or candidates)
+        round_, at = len(self.rows()), time.monotonic() - self.began
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
+        # Rows lag behind: the second one from here belongs to a round that ended after the kill.
+        recovery = self.rows_beyond(round_ + 1, self.limit)
+        return {'at_s': round(at, 1), 'victim': str(label), 'round': round_, 'recovery_s': round(recovery, 2)}
+
+    def processes(self) -> list[tuple[str, int]]:
+        """Return (label, process id) of each node that the launcher has started last."""
+        found = re.findall(r'\[([\w-]+)\]: process started with pid \[(\d+)\]', (self.folder.log / 'launch.log').read_text())
+        return sorted({label: int(pid) for label, pid in found}.items())
+
+    # What came of it
+
+    def checks(self, kills: list[dict], status: int | None) -> dict[str, bool]:
+        """Return every claim and whether it holds."""
+        rows, dead = self.rows(), shared_memory.clean()
+        solved = self.folder.bundle.exists() and evaluate_bundle(
+            self.folder.bundle, TASK, EPISODES, self.seed)['success_rate'] >= BAR
+        return {f'{self.count} processes were killed, and the run came to its end': len(kills) == self.count and status == 0,
+                f'no recovery took longer than {self.limit} s': all(k['recovery_s'] <= self.limit for k in kills),
+                'the count equals the frames of the committed episodes': bool(rows) and self.counted_right(rows[-1]),
+                'every round has its row': [int(row['round']) for row in rows] == list(range(len(rows))),
+                'the task is solved': solved,
+                'no process is left': not self.left_over(),
+                'no shared-memory segment of a dead process is left': not dead}
+
+    def counted_right(self, row: dict) -> bool:
+        """Whether the last count equals the frames of the episodes that both learners hold for these rounds."""
+        newest = {}
+        for entry in journal.ContributionJournal(self.folder.journal / 'normalizer.jsonl').read():
+            if not isinstance(entry, int):
+                newest[entry.id.worker, entry.id.incarnation] = entry.id
+        rounds = {(key.worker, round_) for key in newest.values() for round_ in range(key.first_round, key.last_round + 1)}
+        frames = [self.frames(learner, rounds) for learner in ('planner_learner', 'controller_learner')]
+        return all(count == int(float(row['normalizer/count'])) for count in frames)
+
+    def frames(self, learner: str, rounds: set) -> int:
+        """Return how many observations of ``rounds``, (worker, round), a learner holds: checkpoint and journal."""
+        manifest = checkpoint.read_manifest(self.folder.checkpoint)
+        seen = checkpoint.read_part(self.folder.checkpoint, learner, manifest.version).info['learner']['replay']['seen']
+        episodes = {(worker, round_): count for round_, worker, count in seen}
+        for value in journal.EpisodeJournal(self.folder.journal / learner).read({}):
+            episodes[value.worker, value.round] = value.arms
+        return sum(count for key, count in episodes.items() if key in rounds) * (tasks.by_name(TASK).steps + 1)
+
+    def left_over(self) -> list[str]:
+        """Return the command lines of nodes of this run that still live."""
+        found = []
+        for entry in Path('/proc').glob('[0-9]*/cmdline'):
+            with contextlib.suppress(OSError):
+                words = entry.read_bytes().decode(errors='replace').split('\0')
+                if str(self.root) in ' '.join(words) and '--ros-args' in words:
+                    found.append(' '.join(words))
+        return found
