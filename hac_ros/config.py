@@ -89,6 +89,8 @@ class EvaluationConfig(Checked):
     stop: bool = option(True, 'End the run when the bar is reached')
     max_steps: int = option(100_000, 'End the run after so many environment steps: a preset gives it', low=1, high=10**9)
     limit: int = option(0, 'Overrides max_steps; 0: max_steps holds', low=0, high=10**9)
+    render_every: int = option(0, 'Evaluations from one film to the next, in the run\'s films/; 0: none',
+                               low=0, high=10**6)
 
     @property
     def last_step(self) -> int:
@@ -267,7 +269,8 @@ class SafetyConfig(Checked):
     """What no command to the arm may exceed. Positions in base_link."""
 
     safety_period: float = option(0.04, 'Time from one command to the next [s]', low=0.001, high=0.2)
-    speed: float = option(0.18, 'Speed of the gripper [m/s]: a little over 0.10 along all three axes', low=0.001, high=0.5)
+    speed: float = option(0.18, 'Speed of the gripper [m/s]: a little over 0.10 along all three axes',
+                          low=0.001, high=0.5)
     acceleration: float = option(1.0, 'Acceleration of the gripper [m/s^2]', low=0.01, high=5.0)
     jerk: float = option(25.0, 'Jerk of the gripper [m/s^3]', low=0.1, high=1000.0)
     turn: float = option(0.3, 'Angular speed of the gripper [rad/s]', low=0.001, high=1.0)
@@ -313,3 +316,58 @@ class PageConfig(Checked):
 
     host: str = option('127.0.0.1', 'Address to listen at; 0.0.0.0: everybody on the network may watch and pause')
     port: int = option(8080, 'Port to listen at', low=1, high=65535)
+
+
+@dataclass(frozen=True)
+class FetchConfig(Checked):
+    """How commands become motions of a Fetch, and what is observed of it (control mode fetch)."""
+
+    speed: float = option(0.10, 'Speed of the gripper along an axis at command 1 [m/s]', low=0.001, high=0.3)
+    tilt_gain: float = option(2.0, 'Angular speed for each radian that the gripper does not point down [1/s]',
+                              low=0.0, high=10.0)
+    turn_speed: float = option(0.3, 'Most of that angular speed [rad/s]', low=0.0, high=1.0)
+    gripper_band: float = option(0.5, 'Command from which the gripper opens, or closes; under half of it it stays',
+                                 low=0.01, high=0.99)
+    smoothing: float = option(0.5, 'Share of a new difference in the velocity of the object; 1: unfiltered',
+                              low=0.01, high=1.0)
+    velocity_scale: float = option(1.0, 'Factor on all observed velocities; 0.705 imitates FetchEnv, for policies '
+                                   'trained in mocap', low=0.1, high=2.0)
+
+
+@dataclass(frozen=True)
+class RandomizationConfig(Checked):
+    """What differs from episode to episode in control mode fetch: least and greatest value, or noise.
+
+    Each is drawn anew for every arm and round.
+    """
+
+    object_mass: tuple[float, ...] = option((0.1, 0.4), 'Mass of the object [kg]', low=0.001, high=5.0)
+    object_size: tuple[float, ...] = option((0.95, 1.05), 'Factor on its edges', low=0.5, high=1.5)
+    object_friction: tuple[float, ...] = option((0.7, 1.2), 'Factor on its sliding friction', low=0.05, high=5.0)
+    table_height: tuple[float, ...] = option((-0.005, 0.005), 'Added to the height of the table [m]',
+                                             low=-0.05, high=0.05)
+    action_delay: tuple[float, ...] = option((0.0, 0.04), 'Time until a command is executed [s], in steps of 0.01',
+                                             low=0.0, high=0.2)
+    action_gain: tuple[float, ...] = option((0.9, 1.1), 'Factor on the commanded speed', low=0.1, high=2.0)
+    joint_noise: float = option(0.0005, 'Standard deviation of measured joint angles [rad]', low=0.0, high=0.1)
+    joint_velocity_noise: float = option(0.003, 'Standard deviation of measured joint velocities [rad/s]',
+                                         low=0.0, high=1.0)
+    object_noise: float = option(0.002, 'Standard deviation of the measured position of the object [m]',
+                                 low=0.0, high=0.1)
+    object_bias: float = option(0.003, 'Standard deviation of an error that stays for an episode [m]',
+                                low=0.0, high=0.1)
+    object_angle_noise: float = option(0.02, 'Standard deviation of its measured orientation [rad]', low=0.0, high=0.5)
+    object_delay: tuple[int, ...] = option((0, 2), 'Control steps by which its pose is late', low=0, high=10)
+    object_dropout: float = option(0.05, 'Share of control steps in which it is not seen', low=0.0, high=0.95)
+
+    def __post_init__(self):
+        super().__post_init__()
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, tuple) and (len(value) != 2 or value[0] > value[1]):
+                raise ValueError(f'RandomizationConfig.{item.name}: {value} came, the least and the greatest value '
+                                 'are wanted')
+
+
+NOMINAL = RandomizationConfig((0.2, 0.2), (1.0, 1.0), (1.0, 1.0), (0.0, 0.0), (0.0, 0.0), (1.0, 1.0),
+                              0.0, 0.0, 0.0, 0.0, 0.0, (0, 0), 0.0)   # nothing differs, nothing is noisy

@@ -79,7 +79,8 @@ def chain(joints, torso=0.0) -> Chain:
     for turn in turns:
         before.append(before[-1] @ turn)
     links = np.stack(before[:-1], axis=1)                        # (N, 7, 3, 3): rotation of each joint's parent
-    origins = TORSO_ORIGIN + np.cumsum((links @ ORIGINS[:, :, None])[..., 0], axis=1)
+    offsets = sum(links[..., axis] * ORIGINS[:, axis, None] for axis in range(3))
+    origins = TORSO_ORIGIN + np.cumsum(offsets, axis=1)
     origins[:, :, 2] += np.reshape(torso, (-1, 1))
     return Chain(origins, links[:, _INDEX, :, _AXIS].transpose(1, 0, 2), before[-1])
 
@@ -162,6 +163,14 @@ def _half_turn(rotation: np.ndarray) -> np.ndarray:
     best = np.argmax(np.linalg.norm(columns, axis=1), axis=1)
     axis = columns[np.arange(len(columns)), :, best]
     return axis / np.linalg.norm(axis, axis=1, keepdims=True)
+
+
+def rotations(quaternions: np.ndarray) -> np.ndarray:
+    """Return rotations (N, 3, 3) of quaternions (N, 4), w first, of any length but 0."""
+    w, x, y, z = (quaternions / np.linalg.norm(quaternions, axis=1, keepdims=True)).T
+    return np.stack([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
+                     2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
+                     2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], axis=1).reshape(-1, 3, 3)
 
 
 def tilt(rotation: np.ndarray, wanted: np.ndarray = DOWN) -> np.ndarray:

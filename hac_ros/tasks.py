@@ -3,6 +3,7 @@
 A further task is one more entry in ``TASKS`` (and, to be simulated, one in ``simulation/models.py``).
 Source of the figures: gymnasium-robotics 1.4.2, ``fetch/*.py`` (v4 environments), [M] in the project's notes.
 """
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,8 +53,26 @@ TASKS = {task.name: task for task in (
 )}
 
 
-def by_name(name: str) -> Task:
-    """Return the task called ``name``; raises ValueError naming those there are."""
+# In control mode fetch the arm moves 4 mm a step at most, FetchEnv's 32 mm: more steps, and a workspace that is in
+# reach with all joints 0.1 rad from their limits and a condition number under 30, the fingers clear of the table.
+FETCH_STEPS = 5
+FETCH_WORKSPACES = {
+    'reach': Workspace((1.28, 0.55, 0.43), (1.45, 0.94, 0.60)),
+    'push': Workspace((1.18, 0.55, 0.43), (1.45, 0.94, 0.50)),
+    'pick_and_place': Workspace((1.28, 0.55, 0.43), (1.45, 0.94, 0.60)),
+}
+
+
+def by_name(name: str, control: str = 'mocap') -> Task:
+    """Return the task called ``name`` in a control mode; raises ValueError naming those there are."""
     if name not in TASKS:
         raise ValueError(f'unknown task {name!r}; known are {", ".join(TASKS)}')
-    return TASKS[name]
+    return TASKS[name] if control == 'mocap' else for_fetch(TASKS[name])
+
+
+def for_fetch(task: Task) -> Task:
+    """Return ``task`` as it is in control mode fetch; raises ValueError for one that Fetch is too slow for."""
+    if task.name not in FETCH_WORKSPACES:
+        raise ValueError(f'task {task.name!r} cannot be done at the speed of control mode fetch; those that can are '
+                         f'{", ".join(FETCH_WORKSPACES)}')
+    return dataclasses.replace(task, steps=task.steps * FETCH_STEPS, workspace=FETCH_WORKSPACES[task.name])

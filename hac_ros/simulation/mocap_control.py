@@ -1,8 +1,7 @@
 """FetchEnv's way to move the arm: a weightless mocap body that the gripper is welded to.
 
 A control mode has two methods: ``apply`` takes the commands of all arms, ``advance`` steps the physics of one
-arm for a control step and may run in several threads, for different arms. A second mode stands beside this one
-in a file of its own and in ``simulation.CONTROLS``.
+arm for a control step and may run in several threads, for different arms. ``fetch_control.py`` is the other mode.
 """
 import mujoco
 import numpy as np

@@ -5,17 +5,22 @@ import mujoco
 import numpy as np
 
 from hac_ros import spaces
+from hac_ros.config import FetchConfig, RandomizationConfig
 from hac_ros.randomness import generator
-from hac_ros.simulation.mocap_control import MocapControl
-from hac_ros.simulation.readout import Readout
-from hac_ros.simulation.start import STATE, draw, read_state, settle
+from hac_ros.simulation.fetch_mode import FetchMode
+from hac_ros.simulation.mocap_mode import MocapMode
+from hac_ros.simulation.start import STATE, read_state
 from hac_ros.tasks import Task
 
-CONTROLS = {'mocap': MocapControl}
+CONTROLS = ('mocap', 'fetch')
 
 
 class Simulation:
     """N arms of ``task``. In control mode ``mocap`` it equals gymnasium-robotics' v4 environments.
+
+    In control mode ``fetch`` the arms move and observe as a real Fetch does, as ``fetch`` tells, and differ from
+    episode to episode, as ``randomization`` tells; success is judged by where things really are. The task is the one
+    that ``tasks.by_name(name, 'fetch')`` gives.
 
     observation (N, O), achieved_goal (N, 3), desired_goal (N, 3), reward (N,) 0 or -1, success (N,) bool: of the
     newest state. Each step and reset makes new arrays and never writes to earlier ones: they may be kept.
@@ -25,17 +30,15 @@ class Simulation:
     """
 
     def __init__(self, task: Task, arms: int, seed: int, worker: int = 0, threads: int = 1, purpose: str = 'training',
-                 control: str = 'mocap'):
+                 control: str = 'mocap', fetch: FetchConfig = FetchConfig(),
+                 randomization: RandomizationConfig = RandomizationConfig()):
         _check(arms, threads, control)
         self.task, self.arms, self.seed, self.worker, self.purpose = task, arms, seed, worker, purpose
-        self.settled = settle(task)
-        self.model = self.settled.copy_model()
-        self.data = [mujoco.MjData(self.model) for _ in range(arms)]
-        self.control = CONTROLS[control](task, self.model, self.data)
-        self.readout = Readout(task, self.model, self.data)
+        self.mode = mode = MocapMode(task, arms) if control == 'mocap' else FetchMode(task, arms, fetch, randomization)
+        self.settled, self.model, self.data = mode.settled, mode.model, mode.data
+        self.control, self.readout = mode.control, mode.readout
         self.chunks = np.array_split(np.arange(arms), min(threads, arms))
         self.pool = ThreadPoolExecutor(len(self.chunks), 'physics') if len(self.chunks) > 1 else None
-        self.start_state = self.settled.state()
         self.reset(0)
 
     @property
@@ -46,19 +49,9 @@ class Simulation:
     def reset(self, round: int) -> None:
         """Start the episodes of ``round``: a function of seed, purpose, worker and round, whatever ran before."""
         self.step_count = 0
-        goals = [self._reset_arm(arm, round) for arm in range(self.arms)]
-        self.desired_goal = np.array(goals)
+        self.desired_goal = self.mode.reset(
+            lambda purpose, arm: generator(self.seed, f'{self.purpose}/{purpose}', self.worker, round, arm))
         self._observe()
-
-    def _reset_arm(self, arm: int, round: int) -> np.ndarray:
-        """Put ``arm`` at its start of ``round``; return its goal (3,)."""
-        start = draw(self.task, self.settled, generator(self.seed, f'{self.purpose}/reset', self.worker, round, arm))
-        mujoco.mj_setState(self.model, self.data[arm], self.start_state, STATE)
-        if start.object is not None:
-            address = self.settled.object_address()
-            self.data[arm].qpos[address:address + 2] = start.object
-        mujoco.mj_forward(self.model, self.data[arm])
-        return start.goal
 
     def step(self, command) -> None:
         """Do one control step on all arms. ``command`` (N, 4), clipped to -1 .. 1 as FetchEnv does.
@@ -87,7 +80,7 @@ class Simulation:
 
     def _observe(self) -> None:
         self.observation, self.achieved_goal = self.readout.read()
-        offset = self.achieved_goal - self.desired_goal
+        offset = self.mode.truth(self.achieved_goal) - self.desired_goal
         distance = np.sqrt(np.add.reduce(offset * offset, axis=1))
         self.success = distance < self.task.threshold
         # Not the negation of success: at the threshold itself FetchEnv gives reward 0 and no success.
@@ -102,10 +95,10 @@ class Simulation:
 
         Positions derived from the state are computed afresh, as after a reset. Raises ValueError for a wrong size.
         """
-        if np.shape(state) != self.start_state.shape:
-            raise ValueError(f'state: shape {np.shape(state)} came, {self.start_state.shape} is wanted')
-        mujoco.mj_setState(self.model, self.data[arm], state, STATE)
-        mujoco.mj_forward(self.model, self.data[arm])
+        wanted = (mujoco.mj_stateSize(self.model, STATE),)
+        if np.shape(state) != wanted:
+            raise ValueError(f'state: shape {np.shape(state)} came, {wanted} is wanted')
+        self.mode.place(arm, state)
         if goal is not None:
             self.desired_goal = self.desired_goal.copy()
             self.desired_goal[arm] = goal
