@@ -30,7 +30,7 @@ SILVER = (0.74, 0.77, 0.82)
 
 # Figures of gymnasium-robotics 1.4.2's MJCF, envs/assets/fetch/*.xml, in metres
 FINGER = (0.024, 0.012, 0.060)           # size of the drawn finger and plate: x, y, z, pointing down
-LINK = 0.07                              # diameter of the drawn arm
+LINK = 0.055                             # diameter of the drawn arm
 BASE = (0.36, 0.36, 0.70)                # of the drawn robot: a column below the shoulder
 PALM = (0.060, 0.125, 0.050)
 PALM_ABOVE = 0.075                       # of the palm's centre above the point between the fingertips
@@ -260,5 +260,5 @@ def words(trail: AttemptTrail, arm: int) -> list[str]:
     if subgoals is not None:
         tested = ', tested' if subgoals.testing[arm] else ''
         lines += [f'planner: subgoal {subgoals.attempt[arm]}{tested}',
-                  f'controller: {subgoals.steps_left[arm]} steps left']
+                  f'controller: steps left {subgoals.steps_left[arm]}']
     return [*lines, 'goal reached' if state.success[arm] else 'goal not reached']

@@ -49,7 +49,8 @@ class BrowserView(Node):
                        section_color=(196, 200, 206), fade_distance=9.0)
         scene.configure_environment_map(None)      # light enough by itself, and no picture to be sent
         scene.configure_default_lights(True)
-        camera.position, camera.look_at = (x + 0.95, y + 0.95, 1.25), (x - 0.10, y - 0.06, 0.62)
+        scene.add_light_hemisphere('/light', sky_color=(255, 255, 255), ground_color=(200, 200, 200), intensity=1.6)
+        camera.position, camera.look_at = (x + 0.38, y - 1.02, 1.04), (x + 0.06, y, 0.60)
 
     def on_timer(self):
         """Watch while somebody looks; do what was chosen."""

@@ -61,7 +61,7 @@ class ScriptedWorker:
     def show(self, step: int, round_: int = 0, arm: int = 0):
         """Send a step until its markers come, and return the array in which the subgoal is that of the step too."""
         words = [f'arm {arm},', f'round {round_},', f'step {step}/{STEPS}']
-        words += [f'controller: {STEPS_LEFT[step]} steps left'] if step < STEPS else []
+        words += [f'controller: steps left {STEPS_LEFT[step]}'] if step < STEPS else []
         here = len(self.arrays)
 
         def found():

@@ -79,7 +79,7 @@ def test_nothing_was_subscribed_to_before_a_browser_came(shown):
 @needs_chromium
 def test_the_page_tells_arm_round_step_and_what_each_level_is_at(shown):
     shown.worker.show(1)
-    says(shown, f'arm 0, round 0, step 1/{script.STEPS}', 'planner: subgoal 0', 'controller: 2 steps left')
+    says(shown, f'arm 0, round 0, step 1/{script.STEPS}', 'planner: subgoal 0', 'controller: steps left 2')
 
 
 @needs_chromium
