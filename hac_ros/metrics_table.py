@@ -63,7 +63,7 @@ class MetricsTable:
             measured = {name: float(value) for name, value in zip(names, values)}
             first = self._pending.setdefault(round_, {}).setdefault(source, measured)
             self.conflicts += not _same(first, measured)
-        return self._write_complete()
+        return self.write_complete()
 
     def missing(self) -> set:
         """Return the sources that the next row still waits for."""
@@ -84,7 +84,8 @@ class MetricsTable:
                 raise ValueError(f'metrics of {source}, round {round_}: {name!r} came, '
                                  + ('which another source has given' if name in taken else 'which is no column'))
 
-    def _write_complete(self) -> int:
+    def write_complete(self) -> int:
+        """Write the rows that are complete; return how many. Raises WriteFailed as ``add``."""
         written = 0
         while not self.missing():
             row = {'round': self.next_round, STEPS: (self.next_round + 1) * self.steps_per_round}

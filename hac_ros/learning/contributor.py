@@ -40,9 +40,11 @@ class Contributor:
             return None
         if self._newest is not None and round_ > self._last + 1:
             self._begin_incarnation()
-        self._newest = self._with(round_, *self._waiting.pop(round_))
-        self._store(self._newest)
-        return self._newest
+        contribution = self._with(round_, *self._waiting[round_])
+        self._store(contribution)     # raises if it cannot be stored: then nothing has changed
+        self._newest = contribution
+        del self._waiting[round_]
+        return contribution
 
     def _begin_incarnation(self) -> None:
         """There is a gap: the worker was left out for a while, or what was stored is older than what was sent."""

@@ -116,7 +116,11 @@ class EvaluatorNode(Node):
         if fresh is None:
             return    # the process is ending
         confirmed = fresh.success_rate if fresh is not report else float('nan')
-        self.keep(pair, report, confirmed)
+        try:
+            self.keep(pair, report, confirmed)
+        except atomic_files.WriteFailed as error:
+            self.best = self._best_so_far()
+            self.health.refuse('bundle not written', error)
         names = ('success_rate', 'episodes', 'mean_final_distance', 'mean_episode_reward', 'return_start',
                  'controller_accuracy', 'probe_accuracy', 'subgoal_diversity', 'action_diversity', 'object_moved', 'steps')
         values = {f'evaluation/{name}': getattr(report, name) for name in names}

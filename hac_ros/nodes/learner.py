@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from hac_ros import messages, records, run_folder, tasks, topics
+from hac_ros import atomic_files, messages, records, run_folder, tasks, topics
 from hac_ros.config import ControllerConfig, PlannerConfig, RunConfig, option
 from hac_ros.learning import checkpoint
 from hac_ros.learning.holdings import Holdings, participants
@@ -99,11 +99,12 @@ class LearnerNode(Node):
         try:
             episodes = messages.to_episodes(msg, self.task.observation)
             self.check(episodes)
-            self.hold(episodes)
-        except ValueError as error:
+            self.learner.add(episodes)
+            self.journal.write(episodes)
+        except (ValueError, atomic_files.WriteFailed) as error:   # a full disk: it is sent again until it is held
             self.health.refuse('episodes refused', error)
             return
-        self.journal.write(episodes)
+        self.hold(episodes)
         self.acknowledge()
         self.report(msg.round)
         self.advance()
@@ -141,7 +142,10 @@ class LearnerNode(Node):
     def publish(self, weights: records.Weights) -> None:
         """Publish a version, write the checkpoint part that is due, and report the round if it was measured."""
         if weights.version and weights.version % self.config.checkpoint_every == 0:
-            self.store(weights)
+            try:
+                self.store(weights)
+            except atomic_files.WriteFailed as error:             # the checkpoint before and the journal are there
+                self.health.refuse('checkpoint not written', error)
         self.last = weights
         self.training.pop(weights.version - topics.VERSIONS, None)
         self.weights.publish(messages.from_weights(weights, self.config.run, self.get_clock().now().to_msg()))

@@ -30,6 +30,7 @@ class Normalizer(Node):
         live = self.settings.mode == 'live'
         self.ledger = Ledger(self.space, self.config.workers, self._initial(), live)
         self.incarnation, self.waits_since = time.time_ns(), None
+        self.unwritten: list = []      # entries that the journal lacks: nothing is published of them
         run = self.config.run
         self.health = Health(self, run)
         self.statistics = topics.publisher(self, topics.STATISTICS, run)
@@ -60,9 +61,20 @@ class Normalizer(Node):
         try:
             contribution = messages.to_contribution(msg, self.space)
             if self.ledger.add(contribution):
-                self.journal.append(contribution)
+                self.unwritten.append(contribution)
         except ValueError as error:
             self.health.refuse('contribution refused', error)
+            return
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Publish and acknowledge what is in the journal; what the disk does not take is tried again."""
+        try:
+            while self.unwritten:
+                self.journal.append(self.unwritten[0])
+                del self.unwritten[0]
+        except OSError as error:
+            self.health.refuse('journal not written', error)
             return
         self.advance()
         self.acknowledge()
@@ -80,6 +92,8 @@ class Normalizer(Node):
 
     def on_timer(self) -> None:
         """Go on without a worker that has kept the others waiting for too long."""
+        if self.unwritten:
+            self.go_on()
         overdue = self.ledger.overdue()
         if not overdue or len(overdue) == len(self.ledger.awaited):
             self.waits_since = None     # nobody waits, or nobody has contributed: there is nobody to go on with
@@ -91,8 +105,8 @@ class Normalizer(Node):
             self.health.refuse(f'worker {worker} left out',
                                f'round {self.ledger.version - 2} of it has not come for {self.settings.patience:g} s')
             self.ledger.leave_out(worker)
-            self.journal.append(worker)
-        self.advance()
+            self.unwritten.append(worker)
+        self.go_on()
 
     def publish(self, statistics: records.Statistics) -> None:
         """Publish a version, and what the round that it includes last has brought."""

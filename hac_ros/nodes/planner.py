@@ -1,7 +1,7 @@
 """The high level: proposes subgoals."""
 import functools
 
-from hac_ros import messages, records, topics
+from hac_ros import atomic_files, messages, records, topics
 from hac_ros.config import PlannerConfig
 from hac_ros.learning import journal
 from hac_ros.learning.contributor import Contributor
@@ -39,10 +39,12 @@ class PlannerNode(LevelNode):
 
     def on_receipt(self, msg):
         """The normalizer tells how many rounds it holds."""
+        if msg.run != self.config.run:
+            return
         consumer, held = messages.to_receipt(msg)
-        if msg.run == self.config.run and consumer == 'normalizer':
+        if consumer == 'normalizer':
             self.held = held.get(self.config.worker, 0)
-            self.contribute()
+        self.contribute()      # also when a learner is asked again: what the disk did not take is tried again
 
     def go_on(self):
         """Contribute what the newest statistics have made way for, and answer a state that waited."""
@@ -51,7 +53,11 @@ class PlannerNode(LevelNode):
 
     def contribute(self):
         """Publish the contribution that is due, if one is."""
-        contribution = self.contributor.next(self.versions.newest_statistics(), self.held)
+        try:
+            contribution = self.contributor.next(self.versions.newest_statistics(), self.held)
+        except atomic_files.WriteFailed as error:
+            self.health.refuse('contribution not stored', error)
+            return
         if contribution is not None:
             stamp = self.get_clock().now().to_msg()
             self.contributions.publish(messages.from_contribution(contribution, self.config.run, stamp))

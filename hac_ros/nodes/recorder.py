@@ -70,6 +70,7 @@ class Recorder(Node):
         if self.table.next_round >= self.end:
             self.finish(self.table.next_round)
         topics.subscribe(self, topics.METRICS, self.on_metrics, run)
+        self.create_timer(1.0, self.on_timer)
         self.publish_status()
 
     def sources(self, round_: int) -> set:
@@ -88,6 +89,16 @@ class Recorder(Node):
                 self.publish_status()
             self.table.add(msg.source, msg.round, list(values), list(values.values()))
         except (ValueError, atomic_files.WriteFailed) as error:
+            self.health.refuse('metrics refused', error)
+
+    def on_timer(self):
+        """Try again what the disk did not take."""
+        try:
+            self.table.write_complete()
+            if self.table.next_round >= self.end and not self.stopped.done():
+                self.finish(self.table.next_round)
+                self.publish_status()
+        except atomic_files.WriteFailed as error:
             self.health.refuse('metrics refused', error)
 
     def judge(self, round_: int, values: dict[str, float]) -> None:
