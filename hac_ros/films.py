@@ -6,7 +6,7 @@ import contextlib
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import imageio.v2 as imageio
@@ -14,7 +14,7 @@ import numpy as np
 
 from hac_ros import atomic_files, spaces, tasks
 from hac_ros.config import ControllerConfig, PlannerConfig
-from hac_ros.evaluation import level_config
+from hac_ros.evaluation import Evaluator, level_config
 from hac_ros.learning import attempts
 from hac_ros.learning.bundle import Bundle
 from hac_ros.learning.controller import Controller
@@ -26,6 +26,7 @@ from hac_ros.simulation.scene_marks import Marks
 from hac_ros.simulation.simulation import Simulation
 
 MOMENTS = 6              # pictures of an episode on a contact sheet
+FILMED, FILM_WIDTH = 4, 320    # episodes and pixels of each in the films of a training
 HOLD = 20                # frames for which the end is shown
 GIF_STEP, GIF_SHRINK = 2, 2
 GAP = 4                  # [pixels] between the pictures of a sheet
@@ -36,7 +37,8 @@ BACKGROUND = 245
 class Recorded:
     """Episodes of N arms, as they can be drawn."""
 
-    round: Round
+    simulation: Simulation
+    round: Round                      # of N arms or more
     states: list[list[np.ndarray]]    # T + 1 times N integration states
 
     @property
@@ -52,7 +54,7 @@ class Recorded:
     @property
     def success(self) -> np.ndarray:
         """(N,) bool: the goal is reached at the last step."""
-        return self.round.planner.success[-1].astype(bool)
+        return self.round.planner.success[-1, :self.arms].astype(bool)
 
 
 def record(simulation: Simulation, planner: Planner, controller: Controller, round_: int,
@@ -63,12 +65,13 @@ def record(simulation: Simulation, planner: Planner, controller: Controller, rou
     def keep(arms: Simulation):
         states.append([arms.state(arm) for arm in range(arms.arms)])
 
-    return Recorded(run_round(simulation, planner, controller, round_, weights, statistics, False, watch=keep), states)
+    run = run_round(simulation, planner, controller, round_, weights, statistics, False, watch=keep)
+    return Recorded(simulation, run, states)
 
 
 def of_bundle(bundle: Bundle, episodes: int, seed: int) -> Recorded:
     """Return episodes of a bundle, in the simulation of its task and control mode."""
-    task = tasks.by_name(bundle.task)
+    task = tasks.by_name(bundle.task, bundle.control)
     simulation = Simulation(task, episodes, seed, purpose='evaluation', control=bundle.control)
     kinds = (Planner, PlannerConfig, 'planner'), (Controller, ControllerConfig, 'controller')
     levels = [kind(task, level_config(config, bundle.settings.get(name, {})), episodes, seed)
@@ -77,13 +80,24 @@ def of_bundle(bundle: Bundle, episodes: int, seed: int) -> Recorded:
 
 
 @contextlib.contextmanager
-def stage(task: str, width: int, backend: str | None = None) -> Iterator[Stage]:
-    """Yield a stage of ``task`` whose pictures are ``width`` pixels wide, and close it."""
-    one = Stage(tasks.by_name(task), width, width * 3 // 4, backend)
+def stage(recorded: Recorded, width: int, backend: str | None = None) -> Iterator[Stage]:
+    """Yield a stage for these episodes whose pictures are ``width`` pixels wide, and close it."""
+    one = Stage(recorded.simulation.task, width, width * 3 // 4, backend, recorded.simulation.model)
     try:
         yield one
     finally:
         one.close()
+
+
+def film(path, evaluator: Evaluator, weights: tuple[Weights, Weights], statistics: Statistics) -> None:
+    """Film the first episodes of an evaluation of ``weights`` (planner's, controller's). Raises OSError if that fails.
+
+    The evaluator's next evaluation is the same as without a film.
+    """
+    recorded = record(evaluator.simulation, evaluator.planner, evaluator.controller, 0, weights, statistics)
+    few = replace(recorded, states=[row[:FILMED] for row in recorded.states])
+    with stage(few, FILM_WIDTH) as one:
+        write_film(path, list(frames(one, few)), 1 / one.task.period)
 
 
 def frames(stage: Stage, recorded: Recorded, steps=None) -> Iterator[np.ndarray]:

@@ -16,11 +16,12 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar.metadata import CONFIG_SUMMARY_TAG, PLUGIN_NAME
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-# The eight curves by which the 2020 work was steered, and the diversity of the proposed subgoals.
+# The eight curves by which the 2020 work was steered, what they did not show, and Q against returns.
 CURVES = {
     'High level: planner': {'success': ('planner/success', 'evaluation/success_rate'),
                             'actor loss': ('planner/actor_loss',), 'critic loss': ('planner/critic_loss',),
                             'mean reward': ('planner/mean_reward',),
+                            'Q against return': ('planner/q_start', 'evaluation/return_start'),
                             'diversity of subgoals [m]': ('planner/subgoal_std', 'evaluation/subgoal_diversity')},
     'Low level: controller': {'accuracy': ('controller/accuracy', 'evaluation/probe_accuracy'),
                               'actor loss': ('controller/actor_loss',), 'critic loss': ('controller/critic_loss',),

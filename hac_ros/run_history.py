@@ -58,7 +58,7 @@ class RunHistory:
     @property
     def task(self) -> Task:
         """The task that was learnt."""
-        return tasks.by_name(self.config['settings']['run']['task'])
+        return task_of(self.config)
 
     @property
     def seed(self) -> int:
@@ -95,6 +95,12 @@ def read(folder: RunFolder) -> RunHistory:
                       proposals.read(folder.proposals), _statistics(folder, config))
 
 
+def task_of(config: dict) -> Task:
+    """Return the task of a config.json, as it is in the run's control mode."""
+    run = config['settings']['run']
+    return tasks.by_name(run['task'], run.get('control', 'mocap'))
+
+
 def _statistics(folder: RunFolder, config: dict) -> StatisticsHistory | None:
     path = folder.journal / 'normalizer.jsonl'
     content = path.read_bytes() if path.is_file() else b''
@@ -102,7 +108,7 @@ def _statistics(folder: RunFolder, config: dict) -> StatisticsHistory | None:
     parts = by_round([journal.from_json(json.loads(line)) for line in lines])
     if not parts:
         return None
-    return follow(parts, tasks.by_name(config['settings']['run']['task']), _given(config))
+    return follow(parts, task_of(config), _given(config))
 
 
 def _given(config: dict) -> Moments | None:
@@ -110,7 +116,7 @@ def _given(config: dict) -> Moments | None:
     settings = config['settings'].get('normalizer', {})
     if settings.get('mode', 'live') == 'live':
         return None
-    space = tasks.by_name(config['settings']['run']['task']).observation
+    space = task_of(config).observation
     if settings['mode'] == 'none' or not settings.get('initial') or not Path(settings['initial']).is_file():
         return running_statistics.empty(space.size)
     sums = json.loads(Path(settings['initial']).read_bytes())

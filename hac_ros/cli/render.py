@@ -46,11 +46,11 @@ def render(given: dict[str, str]) -> list[str]:
     opengl = backend(wanted)
     recorded = films.of_bundle(bundle, episodes, seed)
     out = Path(given['out'])
-    with films.stage(bundle.task, width, opengl) as stage:
+    with films.stage(recorded, width, opengl) as stage:
         pictures = list(films.frames(stage, recorded))
         for name in ('film.mp4', 'film.gif'):
             films.write_film(out / name, pictures, 1 / stage.task.period)
-    with films.stage(bundle.task, SHEET_WIDTH, opengl) as stage:
+    with films.stage(recorded, SHEET_WIDTH, opengl) as stage:
         films.write_picture(out / 'sheet.png', films.sheet(stage, recorded))
     return [f'{recorded.success.sum()} of {episodes} episodes reached the goal (drawn with {opengl})',
             *(f'{out / name}' for name in ('film.mp4', 'film.gif', 'sheet.png'))]

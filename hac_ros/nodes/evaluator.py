@@ -38,7 +38,8 @@ class EvaluatorNode(Node):
         self.evaluator = evaluation.Evaluator(self.task, self.levels['planner'], self.levels['controller'],
                                               min(ARMS, self.settings.episodes), self.config.seed, self.config.control)
         folder = RunFolder(self.config.folder, self.config.run)
-        self.bundle, self.proposals = folder.bundle, folder.proposals
+        self.bundle, self.proposals, self.films = folder.bundle, folder.proposals, folder.films
+        self.evaluations = 0
         self.best = self._best_so_far()
         self.judged, self.permitted = -1, 0
         self.complete: set[int] = set()     # versions whose weights have come
@@ -121,12 +122,27 @@ class EvaluatorNode(Node):
         except atomic_files.WriteFailed as error:
             self.best = self._best_so_far()
             self.health.refuse('bundle not written', error)
+        self.evaluations += 1
+        if self.settings.render_every and self.evaluations % self.settings.render_every == 0:
+            self.film(pair)     # before the verdict is out, which may end the run
         names = ('success_rate', 'episodes', 'mean_final_distance', 'mean_episode_reward', 'return_start',
-                 'controller_accuracy', 'probe_accuracy', 'subgoal_diversity', 'action_diversity', 'object_moved', 'steps')
+                 'controller_accuracy', 'probe_accuracy', 'subgoal_diversity', 'action_diversity', 'object_moved',
+                 'steps')
         values = {f'evaluation/{name}': getattr(report, name) for name in names}
         values |= {'evaluation/confirmed': confirmed, 'wall/evaluation': time.monotonic() - began}
         stamp = self.get_clock().now().to_msg()
         self.metrics.publish(messages.from_metrics('evaluator', 0, version, values, self.config.run, stamp))
+
+    def film(self, pair) -> None:
+        """Film a version; where that cannot be done, say so once and go on without films."""
+        planner, controller, statistics = pair
+        try:
+            from hac_ros import films     # OpenGL and an encoder: only where films are wanted
+            path = self.films / f'round-{planner.version:08d}.mp4'
+            films.film(path, self.evaluator, (planner, controller), statistics)
+        except (OSError, RuntimeError) as error:
+            self.get_logger().warning(f'no more films are made: {error}')
+            self.settings = dataclasses.replace(self.settings, render_every=0)
 
     def keep_proposals(self) -> None:
         """Write where the planner sent the gripper; a disk that is full costs the report its map, not the run."""

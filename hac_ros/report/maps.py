@@ -77,7 +77,7 @@ def _mark_crowd(axes, proposed: Proposals, middle: float) -> None:
         return
     axes.add_patch(Circle((place[1], place[0]), CROWD, fill=False, color=RED, lw=1.2, zorder=4))
     side = -1 if place[0] > middle else 1
-    axes.annotate(f'{share:.0%}', (place[1], place[0] + side * CROWD), xytext=(0, side * 6), textcoords='offset points',
+    axes.annotate(f'{share:.0%}', (place[1], place[0] + side * CROWD), xytext=(0, side * 9), textcoords='offset points',
                   ha='center', va='center', fontsize=8, color=RED, weight='bold', zorder=5)
 
 

@@ -1,8 +1,9 @@
 """A camera on one arm of a task, for films: draws any state of it."""
+import copy
+
 import mujoco
 import numpy as np
 
-from hac_ros.simulation import constants
 from hac_ros.simulation.offscreen import Camera
 from hac_ros.simulation.scene_marks import Marks
 from hac_ros.simulation.start import STATE, settle
@@ -15,12 +16,16 @@ SKY, TABLE, FLOOR = (226, 231, 238), (0.80, 0.72, 0.60, 1.0), (0.55, 0.57, 0.60,
 
 
 class Stage:
-    """Draws states of ``task`` in pictures of ``width`` x ``height`` pixels; has a simulation state of its own."""
+    """Draws states of ``task`` in pictures of ``width`` x ``height`` pixels; has a simulation state of its own.
 
-    def __init__(self, task: Task, width: int = 480, height: int = 360, backend: str | None = None):
+    ``model``: that of the simulation whose states are drawn, which is left as it is; by default that of mode mocap.
+    """
+
+    def __init__(self, task: Task, width: int = 480, height: int = 360, backend: str | None = None,
+                 model: mujoco.MjModel | None = None):
         """Raises NoOpenGL where nothing can draw."""
         self.task = task
-        self.model = settle(task).copy_model()
+        self.model = settle(task).copy_model() if model is None else copy.copy(model)
         self.data = mujoco.MjData(self.model)
         quieten(self.model)
         self.camera = Camera(self.model, width, height, backend)
@@ -39,11 +44,12 @@ class Stage:
 
 def quieten(model: mujoco.MjModel) -> None:
     """Give the scene calm colours and light, and hide the mocap body, whose bars cross the whole picture."""
-    model.geom_rgba[model.geom_bodyid == model.body(constants.MOCAP_BODY).id, 3] = 0.0
+    model.geom_rgba[model.body_mocapid[model.geom_bodyid] >= 0, 3] = 0.0
     for number in np.flatnonzero(model.tex_type == mujoco.mjtTexture.mjTEXTURE_SKYBOX):
         start, size = model.tex_adr[number], model.tex_height[number] * model.tex_width[number] * 3
         model.tex_data[start:start + size] = np.tile(SKY, size // 3)
-    boxes = (model.geom_type == mujoco.mjtGeom.mjGEOM_BOX) & (model.geom_bodyid == model.body('table0').id)
+    table = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_BODY, 'table0')    # -1, which is no geom's, without one
+    boxes = (model.geom_type == mujoco.mjtGeom.mjGEOM_BOX) & (model.geom_bodyid == table)
     for chosen, colour in ((boxes, TABLE), (model.geom_type == mujoco.mjtGeom.mjGEOM_PLANE, FLOOR)):
         model.geom_rgba[chosen], model.geom_matid[chosen] = colour, -1
     model.vis.headlight.ambient[:], model.vis.headlight.diffuse[:], model.light_diffuse[:] = 0.30, 0.30, 0.40

@@ -11,6 +11,7 @@ import pytest
 from hac_ros import films, records, tasks
 from hac_ros.cli import render
 from hac_ros.config import ControllerConfig, PlannerConfig
+from hac_ros.evaluation import Evaluator
 from hac_ros.learning import running_statistics
 from hac_ros.learning.bundle import Bundle, write_bundle
 from hac_ros.learning.learner import Learner
@@ -160,6 +161,19 @@ def test_the_command_makes_films_of_a_task_with_an_object(opengl, tmp_path):
     assert said[0].endswith(f'of 1 episodes reached the goal (drawn with {opengl})')
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['film.gif', 'film.mp4', 'sheet.png']
     assert imageio.imread(tmp_path / 'out' / 'sheet.png').shape[1] > 6 * render.SHEET_WIDTH
+
+
+def test_a_film_of_a_training_leaves_its_evaluations_as_they_are(opengl, tmp_path):
+    bundle = untrained(REACH)
+    weights = bundle.planner, bundle.controller
+    evaluator = Evaluator(REACH, PLANNER, CONTROLLER, 5, 0, with_probes=False)
+    before = evaluator.evaluate(*weights, bundle.statistics, 5)
+    films.film(tmp_path / 'films' / 'round-00000004.mp4', evaluator, weights, bundle.statistics)
+    decoded = imageio.mimread(tmp_path / 'films' / 'round-00000004.mp4', memtest=False)
+    width = 2 * films.FILM_WIDTH + films.GAP      # four of the five episodes, two by two
+    assert decoded[0].shape[1] == width and len(decoded) == REACH.steps + 1 + films.HOLD
+    after = evaluator.evaluate(*weights, bundle.statistics, 5)
+    assert (after.mean_final_distance, after.subgoal_diversity) == (before.mean_final_distance, before.subgoal_diversity)
 
 
 def test_an_unknown_opengl_is_named():
