@@ -2,8 +2,8 @@
 
     python benchmarks/in_process.py --task reach --rounds 12 --seed 0
 
-Prints a line an evaluation: round, environment steps, success, accuracy, CPU seconds. For experiments: what a
-run of the nodes gives, it gives sooner.
+Prints a line an evaluation: round, environment steps, success, accuracy, CPU seconds; at last the success on fresh
+episodes and the accuracy on the probes. For experiments: what a run of the nodes gives, it gives sooner.
 """
 import argparse
 import dataclasses
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import yaml
 
-from hac_ros import tasks
+from hac_ros import probes, tasks
 from hac_ros.config import ControllerConfig, PlannerConfig
 from hac_ros.learning import running_statistics
 from hac_ros.learning.controller import Controller
@@ -81,20 +81,26 @@ class Training:
         includes = (ContributionId(0, 0, rounds, 0, rounds - 1),) if rounds else ()
         return Statistics(version, self.task.observation.name, moments, includes)
 
-    def evaluate(self, episodes: int) -> float:
-        """Return the success of the latest weights without exploration."""
+    def evaluate(self, episodes: int, round: int = 0) -> float:
+        """Return the success of the latest weights without exploration; each ``round`` has episodes of its own."""
         weights, statistics = self.recent
-        if not hasattr(self, 'evaluation'):
+        if not hasattr(self, 'evaluation') or self.evaluation[0].arms != episodes:
             config = self.configs
             self.evaluation = (self.simulate(episodes, 'evaluation'),
                                Planner(self.task, config[0], episodes, self.seed),
                                Controller(self.task, config[1], episodes, self.seed))
         simulation, planner, controller = self.evaluation
-        planner.begin(0, weights[PLANNER], statistics, False)
-        controller.begin(0, weights[CONTROLLER], statistics, False)
-        done, low = collect(simulation, self.task, planner, controller, 0)
+        planner.begin(round, weights[PLANNER], statistics, False)
+        controller.begin(round, weights[CONTROLLER], statistics, False)
+        done, low = collect(simulation, self.task, planner, controller, round)
         self.metrics['evaluation/accuracy'] = self.learners[CONTROLLER].measure(low)['controller/accuracy']
         return float(done.success[-1].mean())
+
+    def probe(self) -> float:
+        """Return the share of the fixed probe subgoals that the latest controller reaches."""
+        weights, statistics = self.recent
+        controller = Controller(self.task, self.configs[1], probes.PROBES, self.seed)
+        return probes.accuracy(probes.simulation(self.task), controller, weights[CONTROLLER], statistics)
 
 
 def overridden(config, settings: list[str]):
@@ -126,6 +132,7 @@ def main():
     parser.add_argument('--every', type=int, default=4)
     parser.add_argument('--episodes', type=int, default=100)
     parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--confirm', type=int, default=500, help='fresh episodes after the last round')
     parser.add_argument('--planner', nargs='*', default=[], metavar='NAME=VALUE')
     parser.add_argument('--controller', nargs='*', default=[], metavar='NAME=VALUE')
     arguments = parser.parse_args()
@@ -142,6 +149,8 @@ def main():
             shown = ' '.join(f'{name} {value:.3g}' for name, value in sorted(training.metrics.items()))
             print(f'round {round} steps {round * arguments.arms * task.steps} success {success:.3f} '
                   f'cpu {time.process_time():.1f} {shown}', flush=True)
+    if arguments.confirm:
+        print(f'confirmed {training.evaluate(arguments.confirm, round=1):.3f} probes {training.probe():.2f}')
 
 
 if __name__ == '__main__':
