@@ -1,12 +1,15 @@
 """`hac train key:=value ...`: launches train.launch.xml and tells what came of it."""
 import argparse
 import json
+import shlex
 
+from hac_ros import domain_names
 from hac_ros.cli import Refused, key_values, launch
 from hac_ros.launching import launch_file
 from hac_ros.run_folder import RunExists, RunFolder, RunInUse, RunMissing
 
 FILE = 'train.launch.xml'
+FAILED = 1
 
 
 def run(words: list[str]) -> int:
@@ -18,12 +21,14 @@ def run(words: list[str]) -> int:
     options = parser.parse_intermixed_args(words)
     if options.show_args:
         return launch.show_arguments(path)
-    plan, _ = launch.planned(path, options.arguments)
+    plan, given = launch.planned(path, options.arguments)
     values = plan[0].values()
     folder = RunFolder(values['folder'], values['run'])
     check_free(folder, values['resume'])
     status = launch.supervise(plan, options.verbose)
-    for line in outcome(folder, values['task'], status):
+    if status == 0 and read_result(folder) is None:
+        status = FAILED        # the recorder was told to end, or lost its folder
+    for line in outcome(folder, values['task'], status, given):
         print(line)
     return status
 
@@ -39,6 +44,7 @@ def check_free(folder: RunFolder, resume: bool) -> None:
         if folder.path.exists():
             with folder.claim():    # only to find out: the recorder takes it
                 pass
+        domain_names.claim(f'{folder.run}.recorder').close()
         if not resume and folder.config.exists():
             raise RunExists(f'run {folder.run} exists already in {folder.root}: to go on with it add resume:=true, '
                             'to begin another add run:=<another name>')
@@ -46,15 +52,18 @@ def check_free(folder: RunFolder, resume: bool) -> None:
         raise Refused(str(error)) from error
 
 
-def outcome(folder: RunFolder, task: str, status: int) -> list[str]:
-    """Return what to tell the user after a run: its result, where its folder is, and what to type next."""
+def outcome(folder: RunFolder, task: str, status: int, given: dict[str, str]) -> list[str]:
+    """Return what to tell the user after a run: its result, where its folder is, and what to type next.
+
+    ``given``: the arguments of the run; one that goes on needs the same.
+    """
     result = read_result(folder)
     if result is None or status != 0:
         lines = [f'The run ended before its result (exit status {status}). Logs: {folder.log}']
-        can_go_on = any(folder.checkpoint.glob('manifest-*.json'))
-        return lines + [f'To go on: ./hac train task:={task} run:={folder.run} resume:=true'] * can_go_on
+        words = shlex.join(f'{key}:={value}' for key, value in {**given, 'resume': 'true'}.items())
+        return lines + [f'To go on: ./hac train {words}'] * folder.config.exists()
     return [sentence(result), f'Run folder: {folder.path}',
-            f'Next: ./hac evaluate bundle:={folder.bundle} task:={task}']
+            *[f'Next: ./hac evaluate bundle:={folder.bundle} task:={task}'] * folder.bundle.exists()]
 
 
 def read_result(folder: RunFolder) -> dict | None:

@@ -4,7 +4,7 @@ import dataclasses
 import sys
 import time
 
-from hac_ros import atomic_files, config, messages, tasks, topics
+from hac_ros import atomic_files, config, domain_names, messages, tasks, topics
 from hac_ros.learning import checkpoint
 from hac_ros.metrics_events import MetricsEvents
 from hac_ros.metrics_table import MetricsTable, read_rows
@@ -36,8 +36,11 @@ class Recorder(Node):
         self.folder = RunFolder(self.config.folder, self.config.run)
         self.stack = contextlib.ExitStack()
         self.stack.enter_context(self.folder.claim())
+        self.stack.enter_context(domain_names.claim(f'{self.config.run}.recorder'))
         settings = {name: dataclasses.asdict(section) for name, section in self.sections.items()}
         self.folder.begin(settings, sys.argv, self.config.resume)
+        self.result_file = self.folder.path / 'result.json'
+        self.result_file.unlink(missing_ok=True)      # of a run that goes on the result is not known yet
         self.stopped, self.began = Future(), time.monotonic()
         self._plan_rounds()
         self._open_table()
@@ -145,7 +148,7 @@ class Recorder(Node):
             'run': self.config.run, 'task': self.config.task, 'seed': self.config.seed, 'reached': self.reached,
             'bar': self.evaluation.bar, 'rounds': rounds, 'environment_steps': self.steps,
             'seconds': round(time.monotonic() - self.began, 3)}
-        atomic_files.write_json(self.folder.path / 'result.json', self.result)
+        atomic_files.write_json(self.result_file, self.result)
         self.stopped.set_result(0)
 
     def publish_status(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 BASE = {'__init__', 'spaces', 'config', 'tasks', 'records', 'randomness', 'kinematics', 'atomic_files', 'tensor_file',
         'message_files', 'robot_commands', 'robot_observation'}
 PARTS = {'learning', 'simulation', 'safety', 'launching', 'environment'}
-JOINED = {'rollout', 'probes', 'evaluation', 'protocol', 'run_folder', 'metrics_table', 'metrics_events', 'progress',
+JOINED = {'rollout', 'probes', 'evaluation', 'protocol', 'run_folder', 'domain_names', 'metrics_table', 'metrics_events', 'progress',
           'proposals', 'run_history', 'diagnosis', 'films', 'report', 'attempt_trail', 'arm_pose'}
 ROS_LAYER = {'topics', 'messages', 'parameters', 'markers'}
 ROWS = (BASE, PARTS, JOINED, ROS_LAYER, {'nodes'}, {'cli', 'reference'})

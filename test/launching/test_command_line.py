@@ -95,24 +95,25 @@ def test_help_needs_neither_ros_nor_torch():
 
 def test_the_end_of_a_run_tells_result_folder_and_next_command(tmp_path):
     folder = RunFolder(tmp_path, 'reach')
-    folder.path.mkdir()
+    folder.bundle.mkdir(parents=True)
     reached = {'round': 16, 'success_rate': 0.97, 'confirmed': 0.96, 'environment_steps': 12800}
     result = {'run': 'reach', 'task': 'reach', 'seed': 0, 'reached': reached, 'bar': 0.95, 'rounds': 20,
               'environment_steps': 16000, 'seconds': 84.2}
     (folder.path / 'result.json').write_text(json.dumps(result))
-    assert outcome(folder, 'reach', 0) == [
+    assert outcome(folder, 'reach', 0, {}) == [
         'reach has reached its bar of 0.95: success 0.970, confirmed 0.960, '
         'with 12800 steps (16000 steps, 84 s in all).',
         f'Run folder: {folder.path}', f'Next: ./hac evaluate bundle:={folder.bundle} task:=reach']
     (folder.path / 'result.json').write_text(json.dumps({**result, 'reached': None}))
-    assert outcome(folder, 'reach', 0)[0] == 'reach has not reached its bar of 0.95 (16000 steps, 84 s).'
+    assert outcome(folder, 'reach', 0, {})[0] == 'reach has not reached its bar of 0.95 (16000 steps, 84 s).'
 
 
 def test_the_end_of_a_run_that_failed_tells_where_the_logs_are_and_how_to_go_on_if_it_can(tmp_path):
     folder = RunFolder(tmp_path, 'reach')
-    without, = outcome(folder, 'reach', 130)
-    folder.checkpoint.mkdir(parents=True)
-    (folder.checkpoint / 'manifest-00000010.json').write_text('{}')
-    lines = outcome(folder, 'reach', 130)
-    assert lines == [without, 'To go on: ./hac train task:=reach run:=reach resume:=true']
+    given = {'folder': 'my runs', 'arms': '4', 'resume': 'false'}
+    without, = outcome(folder, 'reach', 130, given)
+    folder.path.mkdir()
+    folder.config.write_text('{}')
+    lines = outcome(folder, 'reach', 130, given)
+    assert lines == [without, "To go on: ./hac train 'folder:=my runs' arms:=4 resume:=true"]
     assert str(folder.log) in without

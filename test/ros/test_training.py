@@ -1,4 +1,5 @@
 """Training through real nodes: the same seed gives the same run, whatever dies on the way."""
+import shlex
 import signal
 import subprocess
 
@@ -94,6 +95,27 @@ def test_a_second_run_of_the_same_name_is_refused_and_does_the_first_no_harm(und
     assert second.returncode == 2 and 'Traceback' not in second.stderr
     assert second.stderr.count('\n') == 1 and 'run twice' in second.stderr and 'run:=' in second.stderr, second.stderr
     assert finished(run) == finished(undisturbed)
+
+
+def test_a_second_run_of_the_same_name_in_another_folder_is_refused(start, listener, tmp_path):
+    run = start('elsewhere', pace=5.0, max_steps=800)
+    in_round(listener, run.run, 0, 1)
+    second = subprocess.run([*run.process.args[:4], 'run:=elsewhere', f'folder:={tmp_path}'], capture_output=True,
+                            text=True, timeout=120)
+    assert second.returncode == 2 and second.stderr.count('\n') == 1, second.stderr
+    assert 'elsewhere.recorder is at work already' in second.stderr and 'run:=' in second.stderr
+    assert len(finished(run)) == 4
+
+
+def test_a_run_whose_recorder_is_told_to_end_fails_and_tells_how_to_go_on(undisturbed, start, listener):
+    run = start('told', pace=5.0)
+    in_round(listener, run.run, 2, 0)
+    run.kill('recorder', signal.SIGINT)
+    assert run.wait() == 1, run.printed()
+    line = next(line for line in run.printed().splitlines() if line.startswith('To go on: ./hac train '))
+    again = subprocess.run([*run.process.args[:4], *shlex.split(line)[5:]], capture_output=True, text=True, timeout=240)
+    assert again.returncode == 0, again.stderr
+    assert run.rows() == finished(undisturbed)
 
 
 def test_a_second_node_of_the_same_name_is_refused(start, processes, listener, root):

@@ -43,10 +43,10 @@ class TrainingRun:
         log = (self.folder / 'log' / 'launch.log').read_text()
         return [int(pid) for pid in re.findall(rf'\[{executable}-\d+\]: process started with pid \[(\d+)\]', log)]
 
-    def kill(self, executable: str) -> int:
-        """SIGKILL the newest process of ``executable`` and return its id."""
+    def kill(self, executable: str, number: int = signal.SIGKILL) -> int:
+        """Send a signal to the newest process of ``executable`` and return its id."""
         pid = self.pids(executable)[-1]
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
         return pid
 
     def kill_running(self, executable: str) -> int | None:
