@@ -32,7 +32,7 @@ def run(words: list[str]) -> int:
 
 
 def completed(given: dict[str, str]) -> dict[str, str]:
-    """Return the arguments with what the run itself says: its name, task and number of arms."""
+    """Return the arguments with what the run itself says: its name, task, arms and control mode."""
     given = {'folder': 'runs', 'host': '127.0.0.1', 'port': '8080', **HERE, **given}
     if 'run' not in given:
         given['run'] = running(Path(given['folder']))
@@ -40,10 +40,10 @@ def completed(given: dict[str, str]) -> dict[str, str]:
 
 
 def settings(folder: RunFolder) -> dict[str, str]:
-    """Return task and arms of a run as launch arguments; nothing where its folder is not on this machine."""
+    """Return task, arms and control mode of a run as launch arguments; nothing where its folder is not on this machine."""
     try:
         config = folder.read_config()['settings']['run']
-        return {key: str(config[key]) for key in ('task', 'arms')}
+        return {key: str(config[key]) for key in ('task', 'arms', 'control')}
     except (RunMissing, KeyError):
         return {}
 

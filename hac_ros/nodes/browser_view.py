@@ -41,7 +41,8 @@ class BrowserView(Node):
 
     def _furnish(self) -> None:
         """Set what no marker tells: floor, light, and where the camera starts."""
-        low, high = (getattr(tasks.by_name(self.config.task).workspace, bound) for bound in ('low', 'high'))
+        workspace = tasks.by_name(self.config.task, self.config.control).workspace
+        low, high = workspace.low, workspace.high
         x, y = (low[0] + high[0]) / 2, (low[1] + high[1]) / 2
         scene, camera = self.server.scene, self.server.initial_camera
         scene.set_up_direction('+z')

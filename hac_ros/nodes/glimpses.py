@@ -1,5 +1,6 @@
 """Reading a busy topic now and then: what comes in between is dropped by DDS and never reaches Python."""
 import time
+from collections.abc import Callable
 
 from hac_ros import topics
 
@@ -51,17 +52,18 @@ class CpuBudget:
 
     SAVED = 3.0     # [s] of wall clock whose share may be saved up
 
-    def __init__(self, share: float):
-        self.share = share
+    def __init__(self, share: float, clock: Callable[[], float] = time.monotonic,
+                 cpu: Callable[[], float] = time.process_time):
+        self.share, self.clock, self.cpu = share, clock, cpu
         self.restart()
 
     def restart(self) -> None:
         """Begin to count anew: what was used before does not matter."""
-        self.wall, self.used, self.credit = time.monotonic(), time.process_time(), self.share * self.SAVED
+        self.wall, self.used, self.credit = self.clock(), self.cpu(), self.share * self.SAVED
 
     def allows(self) -> bool:
         """Return whether the process has used less than its share lately."""
-        wall, used = time.monotonic(), time.process_time()
+        wall, used = self.clock(), self.cpu()
         gained = self.share * (wall - self.wall) - (used - self.used)
         self.credit = min(self.credit + gained, self.share * self.SAVED)
         self.wall, self.used = wall, used

@@ -26,7 +26,7 @@ class MarkerPublisher(Node):
         self.config = declare(self, RunConfig)
         self.view = declare(self, ViewConfig, 'view')
         self.ownership = Ownership(self, self.config)
-        self.task = tasks.by_name(self.config.task)
+        self.task = tasks.by_name(self.config.task, self.config.control)
         self.trail = AttemptTrail(self.view.path, self.view.subgoals, self.task.gripper_locked)
         self.fresh, self.still_at = True, 0.0
         run, worker = self.config.run, self.config.worker

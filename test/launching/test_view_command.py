@@ -13,16 +13,16 @@ def begun(tmp_path):
     def begin(name, task='push', arms=8):
         folder = RunFolder(tmp_path, name)
         folder.path.mkdir()
-        folder.config.write_text(json.dumps({'settings': {'run': {'task': task, 'arms': arms}}}))
+        folder.config.write_text(json.dumps({'settings': {'run': {'task': task, 'arms': arms, 'control': 'fetch'}}}))
         return folder
     return begin
 
 
-def test_the_run_that_is_training_is_watched_with_its_task_and_arms(begun, tmp_path):
+def test_the_run_that_is_training_is_watched_with_its_task_arms_and_control_mode(begun, tmp_path):
     begun('ended', task='reach')
     with begun('under_way').claim():
         given = view.completed({'folder': str(tmp_path)})
-    assert (given['run'], given['task'], given['arms']) == ('under_way', 'push', '8')
+    assert (given['run'], given['task'], given['arms'], given['control']) == ('under_way', 'push', '8', 'fetch')
     assert (given['rviz'], given['browser'], given['host']) == ('false', 'true', '127.0.0.1')
 
 

@@ -1,6 +1,11 @@
 """The page that `hac view` serves, in a real Chromium, fed by a scripted worker through a real marker_publisher."""
 import io
+import re
+import signal
 import socket
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import browser as chromium
@@ -150,3 +155,18 @@ def test_a_port_that_is_taken_is_refused_in_one_line(processes, tmp_path):
         assert process.wait(60) == 2
     lines = [line for line in process.log.read_text().splitlines() if 'error' in line]
     assert len(lines) == 1 and f'127.0.0.1:{port}' in lines[0] and 'port:=' in lines[0], lines
+
+
+def test_hac_view_serves_the_page_and_leaves_nothing_behind_after_ctrl_c(listener, tmp_path):
+    port = free_port()
+    command = [sys.executable, '-m', 'hac_ros.cli', 'view', f'folder:={tmp_path}', f'run:={RUN}', f'port:={port}']
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            listener.until(lambda: answers(port), 'the page')
+        finally:
+            process.send_signal(signal.SIGINT)
+        assert f'http://127.0.0.1:{port}' in process.stdout.read()
+        assert process.wait(60) == 130
+    log = (tmp_path / RUN / 'log' / 'view' / 'launch.log').read_text()
+    pids = re.findall(r'process started with pid \[(\d+)\]', log)
+    assert len(pids) == 2 and not [pid for pid in pids if Path('/proc', pid).exists()]

@@ -9,6 +9,7 @@ from node_process import Listener, NodeProcesses
 from scripted_worker import ScriptedWorker
 
 from hac_ros import kinematics, markers, messages, tasks, topics
+from hac_ros.nodes.glimpses import CpuBudget
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from visualization_msgs.msg import Marker
@@ -233,6 +234,19 @@ def test_a_message_that_does_not_fit_is_dropped_and_counted(processes, worker, l
         return 'not finite' in process.log.read_text()
     listener.until(warned, 'a warning')
     worker.show(1)
+
+
+@pytest.mark.parametrize('cost', [0.001, 0.02, 0.2])
+def test_updates_are_left_out_beyond_the_share_of_a_core(cost):
+    now = SimpleNamespace(wall=0.0, cpu=0.0)
+    budget, shown = CpuBudget(0.04, lambda: now.wall, lambda: now.cpu), 0
+    for _ in range(3000):      # five minutes at 10 Hz
+        now.wall += 0.1
+        if budget.allows():
+            now.cpu += cost
+            shown += 1
+    assert now.cpu / now.wall <= 0.041
+    assert shown == 3000 if cost <= 0.004 else now.cpu / now.wall >= 0.039, 'what is granted is used'
 
 
 def test_markers_of_euler_angles_turn_as_fetchenv_does():
