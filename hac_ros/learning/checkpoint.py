@@ -103,6 +103,11 @@ def read_manifest(folder) -> Manifest:
     raise NoCheckpoint('; '.join([f'{folder} holds no complete checkpoint', *refused]))
 
 
+def oldest(folder) -> int | None:
+    """Return the version of the oldest checkpoint that is kept, None if there is none."""
+    return min(_manifests(folder), default=None)
+
+
 def part_path(folder, name: str, version: int) -> Path:
     """Return where a part lies; raises ValueError for a name or version that cannot be one."""
     if not _NAME.fullmatch(name) or name == 'manifest':

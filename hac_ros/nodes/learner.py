@@ -177,7 +177,9 @@ class LearnerNode(Node):
         checkpoint.write_part(self.folder, self.consumer, weights.version, kept,
                               {'learner': info, 'updates': updates, 'training': training,
                                'held': self.holdings.state()})
-        self.journal.drop_before(weights.version - 2 * self.config.checkpoint_every - 2)   # two checkpoints are kept
+        oldest = checkpoint.oldest(self.folder)
+        if oldest is not None:
+            self.journal.drop_before(oldest - 1)      # it was written when the rounds up to oldest - 2 were held
 
     def restore(self) -> None:
         """Go on from the last complete checkpoint and the journal; the versions since are trained again, the same."""

@@ -135,6 +135,19 @@ def test_a_run_goes_on_from_its_checkpoint_as_if_it_had_never_stopped(undisturbe
     assert (root / 'resumed' / 'metrics.csv').read_text().startswith(kept), 'it began from the start again'
 
 
+def test_a_learner_far_ahead_of_the_last_checkpoint_comes_back(undisturbed, start, listener):
+    run = start('ahead', pace=5.0, checkpoint_every=1)
+    in_round(listener, run.run, 1, 0)
+    run.kill('evaluator', signal.SIGSTOP)      # no row is complete, so no checkpoint is, while training goes on
+    weights = []
+    subscription = topics.subscribe(listener.node, topics.PLANNER_WEIGHTS, lambda m: weights.append(m.version), run.run)
+    listener.until(lambda: weights and weights[-1] == 8, 'version 8')
+    run.kill('planner_learner')
+    run.kill('evaluator', signal.SIGCONT)
+    assert finished(run) == finished(undisturbed)
+    listener.node.destroy_subscription(subscription)
+
+
 VICTIMS = ('mujoco_bridge', 'planner', 'controller', 'planner_learner', 'controller_learner', 'normalizer', 'evaluator')
 
 
