@@ -1,0 +1,59 @@
+"""A training through real nodes leaves what its report is made of, and films where they are asked for."""
+import imageio.v2 as imageio
+import numpy as np
+import pytest
+from training_run import TrainingRun
+
+from hac_ros import run_history
+from hac_ros.diagnosis import diagnose
+from hac_ros.report import page
+from hac_ros.report.figures import PLOTS
+from hac_ros.run_folder import RunFolder
+from hac_ros.simulation import offscreen
+
+
+@pytest.fixture(scope='module')
+def history(tmp_path_factory):
+    root = tmp_path_factory.mktemp('recorded')
+    run = TrainingRun(root, 'recorded', render_every=1)
+    try:
+        assert run.wait() == 0, run.printed()
+    finally:
+        run.stop()
+    return run_history.read(RunFolder(root, 'recorded'))
+
+
+def test_every_evaluation_keeps_its_proposals(history):
+    evaluated = history.rounds('evaluation/success_rate').tolist()
+    assert [proposed.round for proposed in history.proposals] == evaluated and len(evaluated) >= 2
+    diversity = [proposed.action_diversity for proposed in history.proposals]
+    assert diversity == pytest.approx(history.measured('evaluation/action_diversity')[1])
+
+
+def test_critics_and_evaluations_are_measured_on_one_scale(history):
+    for column in ('planner/q_start', 'evaluation/return_start'):
+        values = history.measured(column)[1]
+        assert len(values) and (values <= 1.0).all() and (values >= -13.0).all()
+
+
+def test_the_statistics_of_each_round_are_recovered(history):
+    counted = history.columns['normalizer/count'][-1]
+    assert len(history.statistics.rounds) == len(history.columns['round'])
+    assert counted > 0 and np.isfinite(history.statistics.recent_mean).all()
+
+
+def test_its_report_has_every_figure(history, tmp_path):
+    text = page.write(tmp_path, [history]).read_text(encoding='utf-8')
+    assert all(f'id="figure-{plot.name}"' in text for plot in PLOTS)
+    assert all(found.text in text or found.text.replace("'", '&#x27;') in text for found in diagnose(history))
+
+
+def test_every_evaluation_is_filmed(history):
+    try:
+        offscreen.backend()
+    except offscreen.NoOpenGL as error:
+        pytest.skip(str(error))
+    films = sorted((history.path / 'films').iterdir())
+    assert [path.name for path in films] == [f'round-{proposed.round:08d}.mp4' for proposed in history.proposals]
+    frames = imageio.mimread(films[-1], memtest=False)
+    assert len(frames) > 50 and np.abs(frames[0].astype(int) - frames[10]).max() > 40
