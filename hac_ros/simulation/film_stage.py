@@ -11,8 +11,9 @@ from hac_ros.tasks import Task
 
 # Where the camera looks [m], from how far [m], azimuth and elevation [degrees]: over the table, from the robot's left
 VIEW = ((1.24, 0.75, 0.52), 1.20, 140.0, -24.0)
-VIEWS = {'slide': ((1.35, 0.75, 0.42), 1.75, 140.0, -30.0)}
+VIEWS = {'slide': ((1.30, 0.75, 0.46), 1.60, 140.0, -28.0)}
 SKY, TABLE, FLOOR = (226, 231, 238), (0.80, 0.72, 0.60, 1.0), (0.55, 0.57, 0.60, 1.0)   # quiet: marks stand out
+OBJECT = (0.42, 0.46, 0.56, 0.60)     # subgoals lie inside of it: they shine through
 
 
 class Stage:
@@ -48,9 +49,9 @@ def quieten(model: mujoco.MjModel) -> None:
     for number in np.flatnonzero(model.tex_type == mujoco.mjtTexture.mjTEXTURE_SKYBOX):
         start, size = model.tex_adr[number], model.tex_height[number] * model.tex_width[number] * 3
         model.tex_data[start:start + size] = np.tile(SKY, size // 3)
-    table = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_BODY, 'table0')    # -1, which is no geom's, without one
-    boxes = (model.geom_type == mujoco.mjtGeom.mjGEOM_BOX) & (model.geom_bodyid == table)
-    for chosen, colour in ((boxes, TABLE), (model.geom_type == mujoco.mjtGeom.mjGEOM_PLANE, FLOOR)):
+    table, thing = (model.geom_bodyid == mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_BODY, name)    # -1 is no geom's
+                    for name in ('table0', 'object0'))
+    for chosen, colour in ((table, TABLE), (thing, OBJECT), (model.geom_type == mujoco.mjtGeom.mjGEOM_PLANE, FLOOR)):
         model.geom_rgba[chosen], model.geom_matid[chosen] = colour, -1
     model.vis.headlight.ambient[:], model.vis.headlight.diffuse[:], model.light_diffuse[:] = 0.30, 0.30, 0.40
     model.vis.quality.shadowsize = 1024     # drawn in software: larger ones cost more than they show
