@@ -47,7 +47,8 @@ class RunConfig(Checked):
 
     run: str = option('default', 'Name of the run: its namespace and folder')
     task: str = option('reach', 'Task', choices=tuple(tasks.TASKS))
-    control: str = option('mocap', 'How commands move the arm: mocap equals FetchEnv', choices=('mocap',))
+    control: str = option('mocap', 'How commands move the arm: mocap equals FetchEnv, fetch a real Fetch',
+                         choices=('mocap', 'fetch'))
     arms: int = option(16, 'Arms stepped as one batch by each worker', low=1, high=256)
     seed: int = option(0, 'Decides every random draw of the run', low=0, high=2**31 - 1)
     worker: int = option(0, 'Number of this worker', low=0, high=9999)
@@ -326,8 +327,9 @@ class FetchConfig(Checked):
     tilt_gain: float = option(2.0, 'Angular speed for each radian that the gripper does not point down [1/s]',
                               low=0.0, high=10.0)
     turn_speed: float = option(0.3, 'Most of that angular speed [rad/s]', low=0.0, high=1.0)
-    gripper_band: float = option(0.5, 'Command from which the gripper opens, or closes; under half of it it stays',
-                                 low=0.01, high=0.99)
+    # A command of 0.004 asks for 4 mm of each finger, as in FetchEnv: two steps of Fetch's gripper.
+    gripper_band: float = option(0.004, 'Command from which the gripper opens, or closes; under half of it it stays',
+                                 low=0.0001, high=0.99)
     smoothing: float = option(0.5, 'Share of a new difference in the velocity of the object; 1: unfiltered',
                               low=0.01, high=1.0)
     velocity_scale: float = option(1.0, 'Factor on all observed velocities; 0.705 imitates FetchEnv, for policies '

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from hac_ros import probes, proposals, tasks
-from hac_ros.config import ControllerConfig, PlannerConfig
+from hac_ros.config import ControllerConfig, FetchConfig, PlannerConfig, RandomizationConfig
 from hac_ros.learning.bundle import Bundle, read_bundle
 from hac_ros.learning.controller import Controller
 from hac_ros.learning.level import ControllerLevel, PlannerLevel
@@ -47,13 +47,16 @@ class Evaluator:
     """
 
     def __init__(self, task: Task, planner: PlannerConfig, controller: ControllerConfig, arms: int, seed: int,
-                 control: str = 'mocap', threads: int = 1, with_probes: bool = True):
+                 control: str = 'mocap', threads: int = 1, with_probes: bool = True, fetch: FetchConfig = FetchConfig(),
+                 randomization: RandomizationConfig = RandomizationConfig()):
         self.task = task
-        self.simulation = Simulation(task, arms, seed, threads=threads, purpose='evaluation', control=control)
+        self.simulation = Simulation(task, arms, seed, threads=threads, purpose='evaluation', control=control,
+                                     fetch=fetch, randomization=randomization)
         self.planner = Planner(task, planner, arms, seed)
         self.controller = Controller(task, controller, arms, seed)
         self.levels = PlannerLevel(task, planner), ControllerLevel(task, controller)
-        self.probe_arms = probes.simulation(task, control) if with_probes else None
+        # The probes were drawn for FetchEnv's speed: in control mode fetch there are none.
+        self.probe_arms = probes.simulation(task) if with_probes and control == 'mocap' else None
         self.probe_controller = Controller(task, controller, probes.PROBES, seed)
         self.proposals: Proposals | None = None
 
@@ -89,9 +92,11 @@ class Evaluator:
 def evaluate(bundle: Bundle, episodes: int, seed: int, arms: int = 25, threads: int = 1) -> EvaluationReport:
     """Evaluate a bundle in the simulation of its task and control mode; raises ValueError as Evaluator does."""
     arms = min(arms, max(episodes, 1))
-    evaluator = Evaluator(tasks.by_name(bundle.task), level_config(PlannerConfig, bundle.settings.get('planner', {})),
-                          level_config(ControllerConfig, bundle.settings.get('controller', {})), arms, seed,
-                          bundle.control, threads)
+    kinds = {'planner': PlannerConfig, 'controller': ControllerConfig, 'fetch': FetchConfig,
+             'randomization': RandomizationConfig}
+    settings = {name: level_config(kind, bundle.settings.get(name, {})) for name, kind in kinds.items()}
+    evaluator = Evaluator(tasks.by_name(bundle.task, bundle.control), arms=arms, seed=seed, control=bundle.control,
+                          threads=threads, **settings)
     try:
         return evaluator.evaluate(bundle.planner, bundle.controller, bundle.statistics, episodes)
     finally:

@@ -25,15 +25,16 @@ _RUN, _PLANNER = ('', config.RunConfig), ('planner', config.PlannerConfig)
 _CONTROLLER, _LEARNER = ('controller', config.ControllerConfig), ('', LearnerOptions)
 _EVALUATION = 'evaluation', config.EvaluationConfig
 _VIEW = 'view', config.ViewConfig
+_FETCH = ('fetch', config.FetchConfig), ('randomization', config.RandomizationConfig)
 _BRIDGE, _NORMALIZER = ('bridge', config.BridgeConfig), ('normalizer', config.NormalizerConfig)
 DECLARED = {
-    'mujoco_bridge': (_RUN, _BRIDGE),
+    'mujoco_bridge': (_RUN, _BRIDGE, *_FETCH),
     'planner': (_RUN, _PLANNER),
     'controller': (_RUN, _CONTROLLER),
     'normalizer': (_RUN, _NORMALIZER),
     'planner_learner': (_RUN, _LEARNER, _PLANNER),
     'controller_learner': (_RUN, _LEARNER, _CONTROLLER),
-    'evaluator': (_RUN, _EVALUATION, _PLANNER, _CONTROLLER),
+    'evaluator': (_RUN, _EVALUATION, _PLANNER, _CONTROLLER, *_FETCH),
     'recorder': (_RUN, _BRIDGE, _NORMALIZER, _EVALUATION, _PLANNER, _CONTROLLER),
     'marker_publisher': (_RUN, _VIEW),
     'browser_view': (_RUN, ('page', config.PageConfig)),

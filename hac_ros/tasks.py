@@ -67,6 +67,8 @@ def by_name(name: str, control: str = 'mocap') -> Task:
     """Return the task called ``name`` in a control mode; raises ValueError naming those there are."""
     if name not in TASKS:
         raise ValueError(f'unknown task {name!r}; known are {", ".join(TASKS)}')
+    if control not in ('mocap', 'fetch'):
+        raise ValueError(f'unknown control mode {control!r}; known are mocap, fetch')
     return TASKS[name] if control == 'mocap' else for_fetch(TASKS[name])
 
 

@@ -99,7 +99,7 @@ def _description(bundle: Bundle, digest: str) -> dict:
     statistics = bundle.statistics
     return {
         'format': FORMAT, 'hac_ros': bundle.version, 'task': bundle.task, 'control': bundle.control,
-        'spaces': task_spaces(bundle.task), 'limits': task_limits(bundle.task),
+        'spaces': task_spaces(bundle.task), 'limits': task_limits(bundle.task, bundle.control),
         'planner': _numbers(bundle.planner), 'controller': _numbers(bundle.controller),
         'statistics': {'version': statistics.version, 'space': statistics.space, 'count': statistics.moments.count,
                        'frozen': statistics.frozen, 'rejected': statistics.rejected,
@@ -115,9 +115,9 @@ def task_spaces(task: str) -> dict:
             for role, space in used.items()}
 
 
-def task_limits(task: str) -> dict:
+def task_limits(task: str, control: str = 'mocap') -> dict:
     """Return workspace [m], opening [m], control period [s], steps and threshold [m] that ``task`` is held to."""
-    facts = tasks.by_name(task)
+    facts = tasks.by_name(task, control)
     return {'workspace_low': list(facts.workspace.low), 'workspace_high': list(facts.workspace.high),
             'opening_max': spaces.OPENING_MAX, 'period': facts.period, 'steps': facts.steps,
             'threshold': facts.threshold}
@@ -151,7 +151,7 @@ def _read_description(path: Path) -> dict:
 
 def _check_task(folder: Path, description: dict, task: str):
     """Refuse a bundle whose spaces or limits are not those of ``task``, comparing contents, not only names."""
-    for what, wanted in (('spaces', task_spaces(task)), ('limits', task_limits(task))):
+    for what, wanted in (('spaces', task_spaces(task)), ('limits', task_limits(task, description['control']))):
         for key, value in wanted.items():
             if (came := description[what].get(key)) != value:
                 raise BundleRefused(f'{folder} was trained for task {description["task"]}: its {key} is '

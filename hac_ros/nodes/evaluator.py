@@ -3,7 +3,8 @@ import dataclasses
 import time
 
 from hac_ros import atomic_files, evaluation, messages, proposals, records, tasks, topics
-from hac_ros.config import ControllerConfig, EvaluationConfig, PlannerConfig, RunConfig
+from hac_ros.config import (ControllerConfig, EvaluationConfig, FetchConfig, PlannerConfig,
+                            RandomizationConfig, RunConfig)
 from hac_ros.learning.bundle import Bundle, read_bundle, write_bundle
 from hac_ros.nodes import process
 from hac_ros.nodes.health import Health
@@ -31,12 +32,15 @@ class EvaluatorNode(Node):
         self.ownership = Ownership(self, self.config)
         self.levels = {'planner': declare(self, PlannerConfig, 'planner'),
                        'controller': declare(self, ControllerConfig, 'controller')}
-        self.task = tasks.by_name(self.config.task)
+        self.task = tasks.by_name(self.config.task, self.config.control)
+        self.fetch = {'fetch': declare(self, FetchConfig, 'fetch'),
+                      'randomization': declare(self, RandomizationConfig, 'randomization')}
         rounds = training_rounds(self.settings.last_step, self.config.arms, self.task.steps, self.config.workers)
         self.schedule = Schedule(self.settings.every, self.settings.lag, rounds - 1)
         self.versions = Versions([records.PLANNER, records.CONTROLLER])
         self.evaluator = evaluation.Evaluator(self.task, self.levels['planner'], self.levels['controller'],
-                                              min(ARMS, self.settings.episodes), self.config.seed, self.config.control)
+                                              min(ARMS, self.settings.episodes), self.config.seed, self.config.control,
+                                              **self.fetch)
         folder = RunFolder(self.config.folder, self.config.run)
         self.bundle, self.proposals, self.films = folder.bundle, folder.proposals, folder.films
         self.evaluations = 0
@@ -160,7 +164,8 @@ class EvaluatorNode(Node):
         planner, controller, statistics = pair
         content = evaluation.fit_for_json({**dataclasses.asdict(report), 'confirmed': confirmed, 'round': planner.version,
                                            'seed': self.config.seed})
-        settings = {name: dataclasses.asdict(level) for name, level in self.levels.items()}
+        used = self.levels | (self.fetch if self.config.control == 'fetch' else {})
+        settings = {name: dataclasses.asdict(each) for name, each in used.items()}
         write_bundle(self.bundle, Bundle(self.config.task, self.config.control, planner, controller, statistics,
                                          settings, content))
 

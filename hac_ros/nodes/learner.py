@@ -48,7 +48,7 @@ class LearnerNode(Node):
         self.ownership = Ownership(self, self.config)
         torch.set_num_threads(self.options.threads)
         self.number = records.LEVELS.index(self.options.level)
-        self.task = tasks.by_name(self.config.task)
+        self.task = tasks.by_name(self.config.task, self.config.control)
         self.learner = Learner(self.number, self.task, declare(self, CONFIGS[self.number], self.options.level),
                                self.config.seed, self.options.torch_device())
         self.consumer = topics.CONSUMERS[self.number]

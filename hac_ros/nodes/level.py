@@ -26,7 +26,7 @@ class LevelNode(Node):
         self.config = declare(self, RunConfig)
         self.level_config = declare(self, config_type, LEVELS[self.number])
         self.ownership = Ownership(self, self.config)
-        self.task = tasks.by_name(self.config.task)
+        self.task = tasks.by_name(self.config.task, self.config.control)
         self.incarnation = time.time_ns()
         self.follower = Follower(self.config.run, self.config.worker)
         self.versions = Versions([self.number])

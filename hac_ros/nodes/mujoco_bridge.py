@@ -2,7 +2,7 @@
 import time
 
 from hac_ros import messages, tasks, topics
-from hac_ros.config import BridgeConfig, RunConfig
+from hac_ros.config import BridgeConfig, FetchConfig, RandomizationConfig, RunConfig
 from hac_ros.nodes import process
 from hac_ros.nodes.health import Health
 from hac_ros.nodes.ownership import Ownership
@@ -27,8 +27,11 @@ class MujocoBridge(Node):
         self.config = config = declare(self, RunConfig)
         self.bridge = declare(self, BridgeConfig, 'bridge')
         self.ownership = None if self.bridge.standalone else Ownership(self, config)
-        self.task = tasks.by_name(config.task)
-        self.simulation = Simulation(self.task, config.arms, config.seed, config.worker, self.bridge.threads)
+        self.task = tasks.by_name(config.task, config.control)
+        self.simulation = Simulation(
+            self.task, config.arms, config.seed, config.worker, self.bridge.threads, control=config.control,
+            fetch=declare(self, FetchConfig, 'fetch'),
+            randomization=declare(self, RandomizationConfig, 'randomization'))
         self.commit = Commit(config.worker, () if self.bridge.standalone else topics.CONSUMERS)
         if self.bridge.standalone:
             self.commit.permit(2**32)

@@ -25,7 +25,7 @@ class Normalizer(Node):
         self.config = declare(self, RunConfig)
         self.settings = declare(self, NormalizerConfig, 'normalizer')
         self.ownership = Ownership(self, self.config)
-        self.task = tasks.by_name(self.config.task)
+        self.task = tasks.by_name(self.config.task, self.config.control)
         self.space = self.task.observation
         live = self.settings.mode == 'live'
         self.ledger = Ledger(self.space, self.config.workers, self._initial(), live)

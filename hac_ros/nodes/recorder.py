@@ -48,7 +48,7 @@ class Recorder(Node):
 
     def _plan_rounds(self):
         run = self.config
-        steps = tasks.by_name(run.task).steps
+        steps = tasks.by_name(run.task, run.control).steps
         self.steps_per_round = run.arms * run.workers * steps
         rounds = training_rounds(self.evaluation.last_step, run.arms, steps, run.workers)
         self.schedule = Schedule(self.evaluation.every, self.evaluation.lag, rounds - 1)

@@ -17,7 +17,7 @@ CLASSES = {'mujoco_bridge': 'MujocoBridge', 'planner': 'PlannerNode', 'controlle
            'browser_view': 'BrowserView'}
 TYPES = {bool: ParameterType.PARAMETER_BOOL, int: ParameterType.PARAMETER_INTEGER,
          float: ParameterType.PARAMETER_DOUBLE, str: ParameterType.PARAMETER_STRING,
-         tuple: ParameterType.PARAMETER_INTEGER_ARRAY}
+         (int,): ParameterType.PARAMETER_INTEGER_ARRAY, (float,): ParameterType.PARAMETER_DOUBLE_ARRAY}
 SECTIONS = list(dict.fromkeys(itertools.chain.from_iterable(reference.DECLARED.values())))
 ROS_OWN = {'use_sim_time', 'start_type_description_service'}
 SETTINGS = [pytest.param(prefix, kind, field, id=f'{kind.__name__}.{field.name}')
@@ -38,6 +38,10 @@ def started(request, tmp_path):
     node.destroy_node()
 
 
+def type_of(value):
+    return (type(value[0]),) if isinstance(value, tuple) else type(value)
+
+
 def settings(sections):
     return {f'{prefix}.{field.name}' if prefix else field.name: field
             for prefix, kind in sections for field in dataclasses.fields(kind)}
@@ -55,7 +59,7 @@ def test_every_parameter_is_described_ranged_and_read_only_unless_it_is_live(sta
         declared, meta = node.describe_parameter(full), field.metadata
         assert declared.read_only != meta['live'] and declared.description == meta['description'] != '', full
         assert not meta['live'] or 'any time' in meta['description'], full
-        assert declared.type == TYPES[type(field.default)], full
+        assert declared.type == TYPES[type_of(field.default)], full
         ranges = [*declared.floating_point_range, *declared.integer_range]
         ranged = not isinstance(field.default, tuple) and (meta['low'] is not None or meta['high'] is not None)
         assert len(ranges) == ranged, full

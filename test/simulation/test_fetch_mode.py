@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hac_ros import kinematics, tasks
-from hac_ros.config import NOMINAL, FetchConfig, RandomizationConfig
+from hac_ros.config import NOMINAL, ControllerConfig, FetchConfig, RandomizationConfig
 from hac_ros.simulation.simulation import Simulation
 
 FIELDS = ('observation', 'achieved_goal', 'desired_goal', 'reward', 'success')
@@ -176,12 +176,12 @@ def test_the_grip_is_no_stronger_than_sixty_newton_a_finger():
 
 def test_the_gripper_goes_on_within_the_band_and_stays_when_it_is_told_to():
     simulation = simulate('pick_and_place', 1)
-    for command in (0.6,) * 5 + (0.3,) * 5:
+    for command in (0.005,) * 5 + (0.003,) * 5:
         simulation.step([[0, 0, 0, command]])
     moving = simulation.observation[0, 9]
     assert moving > 0.016
     for _ in range(10):
-        simulation.step([[0, 0, 0, 0.1]])
+        simulation.step([[0, 0, 0, 0.001]])
     assert simulation.observation[0, 9] == pytest.approx(moving, abs=4e-3)
 
 
@@ -313,3 +313,16 @@ def test_every_task_can_be_done_in_its_time(name, policy):
 def test_a_task_that_fetch_is_too_slow_for_is_refused():
     with pytest.raises(ValueError, match="'slide' cannot be done.*reach, push"):
         tasks.by_name('slide', 'fetch')
+
+
+@pytest.mark.parametrize('opening', (0.03, 0.05, 0.08))
+def test_the_controllers_servo_brings_the_gripper_to_an_opening_and_keeps_it_there(opening):
+    """With the servo's gains for FetchEnv, to the tolerance of subgoals; a few goals are sent, not one a period."""
+    simulation, servo, sent = simulate('pick_and_place', 1), ControllerConfig(), 0
+    for step in range(60):
+        finger, moved = simulation.observation[0, 9], simulation.observation[0, 23]
+        before = simulation.control.goals.goal.copy()
+        simulation.step([[0, 0, 0, servo.servo_gain * (opening / 2 - finger) - servo.servo_damping * moved]])
+        sent += (simulation.control.goals.goal != before).sum()
+        assert step < 45 or abs(2 * simulation.observation[0, 9] - opening) < 0.005
+    assert sent <= 6

@@ -1,4 +1,5 @@
 """A bundle returns as it was written, or is refused in one sentence."""
+import dataclasses
 import json
 import resource
 from dataclasses import replace
@@ -195,3 +196,13 @@ def test_parts_that_do_not_belong_together_are_not_written(tmp_path):
         with pytest.raises(BundleRefused, match=message):
             write_bundle(tmp_path / 'bundle', bad)
     assert not (tmp_path / 'bundle').exists()
+
+
+def test_a_bundle_of_control_mode_fetch_is_held_to_its_own_limits_and_refused_for_mocap(tmp_path):
+    bundle = dataclasses.replace(example(), control='fetch', settings={'fetch': {'speed': 0.1}})
+    write_bundle(tmp_path / 'fetch', bundle)
+    limits = json.loads((tmp_path / 'fetch' / 'bundle.json').read_text())['limits']
+    assert limits['steps'] == 250 and limits['workspace_low'] == list(tasks.by_name('reach', 'fetch').workspace.low)
+    assert read_bundle(tmp_path / 'fetch', 'reach', 'fetch').settings == bundle.settings
+    with pytest.raises(BundleRefused, match='control mode fetch, mocap is wanted'):
+        read_bundle(tmp_path / 'fetch', 'reach', 'mocap')

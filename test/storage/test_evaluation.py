@@ -223,3 +223,13 @@ def test_a_probe_file_that_is_not_whole_is_refused(tmp_path):
     (tmp_path / 'probes_reach.json').write_text('{"subgoals": [[0, 0, 0, 0]]}')
     with pytest.raises(ValueError, match='4 values came, 100 arms x 4'):
         probes.read(REACH, tmp_path)
+
+
+def test_a_bundle_of_control_mode_fetch_is_evaluated_in_it_with_its_settings():
+    facts = tasks.by_name('push', 'fetch')
+    made = dataclasses.replace(bundle('push'), control='fetch')
+    made.settings.update({'fetch': {'speed': 0.05}, 'randomization': {'object_mass': [0.2, 0.2]}})
+    found = evaluate(made, episodes=2, seed=1)
+    assert found.steps == 2 * facts.steps == 500 and math.isnan(found.probe_accuracy)
+    assert asdict(dataclasses.replace(found, seconds=0, steps_per_s=0, probe_accuracy=0)) == asdict(
+        dataclasses.replace(evaluate(made, episodes=2, seed=1), seconds=0, steps_per_s=0, probe_accuracy=0))
