@@ -140,16 +140,21 @@ class Chaos:
         while len(self.rows()) <= count:
             if time.monotonic() - began > limit:
                 raise TimeoutError(f'round {count} did not come within {limit} s')
-            if self.process.poll() is not None:
+            if self.ended_within(0.05):
                 self.start(resume='true')     # its recorder was killed: the run has ended
-            time.sleep(0.05)
         return time.monotonic() - began
+
+    def ended_within(self, seconds: float) -> bool:
+        """Wait for the end of the run, at most so long; return whether it has ended."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
+        return self.process.poll() is not None
 
     # Killing
 
     def kill(self) -> dict:
         """Kill a process at a random moment, and wait until a round has begun and ended after that."""
-        time.sleep(float(self.rng.uniform(0.2, 2.5)))
+        self.ended_within(float(self.rng.uniform(0.2, 2.5)))
         candidates = self.processes()
         executable = str(self.rng.choice(EXECUTABLES))
         label, pid = self.rng.choice([c for c in candidates if c[0].rpartition('-')[0] == executable] or candidates)
