@@ -3,7 +3,7 @@ import socket
 
 import viser
 
-from hac_ros import messages, tasks, topics
+from hac_ros import markers, messages, tasks, topics
 from hac_ros.config import PageConfig, RunConfig
 from hac_ros.nodes import process
 from hac_ros.nodes.health import Health
@@ -80,13 +80,19 @@ class BrowserView(Node):
         """Draw a scene, at once for the eye; say beside it what it says of a single arm."""
         with self.server.atomic():
             self.scene.show(msg)
-            texts = [marker.text for marker in msg.markers if marker.text]
-            self.panel.say('  \n'.join(texts[0].splitlines()) if len(texts) == 1 else f'{len(texts)} arms')
+            texts = [marker for marker in msg.markers if marker.text]
+            single = len(texts) == 1
+            self.panel.say('  \n'.join(texts[0].text.splitlines()) if single else f'{len(texts)} arms')
+            self.panel.show_arm(texts[0].id if single else markers.ALL)
 
     def on_metrics(self, msg):
         """Show what a source measured."""
-        if msg.run == self.config.run:
+        if msg.run != self.config.run:
+            return
+        try:
             self.panel.add_metrics(msg.round, messages.to_metrics(msg))
+        except ValueError as error:
+            self.health.refuse('metrics refused', error)
 
     def on_status(self, msg):
         """Show how far the run is."""

@@ -36,14 +36,21 @@ class PagePanel:
         self._wire()
 
     def _wire(self) -> None:
-        self.paused = False
+        self.paused, self.shown = False, 0
         self.play.on_click(lambda _: self.wishes.put(('pause', not self.paused)))
-        self.arm.on_update(lambda _: self.wishes.put(('arm', self.chosen_arm())))
+        self.arm.on_update(lambda event: event.client and self.wishes.put(('arm', self.chosen_arm())))
         self.level.on_update(lambda _: self.wishes.put(('level', self.level.value)))
 
     def chosen_arm(self) -> int:
         """Return the arm that is chosen, or markers.ALL."""
         return markers.ALL if self.arm.value == ALL_ARMS else int(self.arm.value)
+
+    def show_arm(self, arm: int) -> None:
+        """Show which arm is drawn, or markers.ALL, when that has changed: somebody else may have chosen."""
+        option = ALL_ARMS if arm == markers.ALL else str(arm)
+        if arm != self.shown and option in self.arm.options:
+            self.arm.value = option
+        self.shown = arm
 
     def hidden(self) -> tuple[str, ...]:
         """Return the namespaces of markers that the chosen level has nothing to do with."""

@@ -31,13 +31,13 @@ class PageScene:
         self.scene, self.drawn, self.hidden = scene, {}, frozenset()
 
     def show(self, array: MarkerArray) -> None:
-        """Take one message: ADD, DELETE and DELETEALL in its order."""
+        """Take one message: ADD, DELETE and DELETEALL in its order; of types, those that markers.py makes."""
         for marker in array.markers:
             if marker.action == Marker.DELETEALL:
                 self.clear()
             elif marker.action == Marker.DELETE:
                 self._remove((marker.ns, marker.id))
-            else:
+            elif marker.type in DRAW:
                 self._draw(marker)
 
     def clear(self) -> None:

@@ -23,7 +23,7 @@ def missing() -> str:
 class Browser:
     """One window of ``size`` pixels, with a profile in ``folder``; ends with the block."""
 
-    def __init__(self, folder: Path, size=(1280, 800)):
+    def __init__(self, folder: Path, size=(1000, 640)):
         self.folder, self.size = folder, size
 
     def __enter__(self):
@@ -57,7 +57,7 @@ class Browser:
         body = None if content is None else json.dumps(content).encode()
         request = urllib.request.Request(self.session + path, body, {'Content-Type': 'application/json'}, method=method)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=60) as answer:
+        with opener.open(request, timeout=180) as answer:
             return json.load(answer)['value']
 
     def open(self, address: str):
@@ -79,6 +79,11 @@ class Browser:
     def _click(self, path: str):
         found = self._ask('POST', '/element', {'using': 'xpath', 'value': path})
         self._ask('POST', f'/element/{next(iter(found.values()))}/click', {})
+
+    def chosen(self, label: str) -> str:
+        """Return what is chosen in the drop-down list beside the words ``label``."""
+        path = f'//label[normalize-space()="{label}"]/following::input[1]'
+        return self.run('return document.evaluate(arguments[0], document, null, 9).singleNodeValue.value', path)
 
     def choose(self, label: str, option: str):
         """Choose an option of the drop-down list beside the words ``label``."""

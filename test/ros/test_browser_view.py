@@ -17,7 +17,8 @@ from scripted_worker import ScriptedWorker
 
 from hac_ros import messages, topics
 from hac_ros.msg import RunStatus
-from rcl_interfaces.srv import GetParameters
+from rcl_interfaces.srv import GetParameters, SetParameters
+from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool
 
 RUN = 'paged'
@@ -73,7 +74,7 @@ def picture(shown):
     """Return the middle of the window, (H, W, 3) 0 .. 255."""
     imageio = pytest.importorskip('imageio.v3')
     image = imageio.imread(io.BytesIO(shown.page.picture()))[..., :3].astype(int)
-    return image[150:, 330:930]
+    return image[100:, 150:660]
 
 
 @needs_chromium
@@ -128,6 +129,16 @@ def test_another_arm_can_be_chosen(shown):
         names=['view.arm'])).values[0].integer_value == 1, 'the choice at marker_publisher')
     shown.worker.show(2, arm=1)
     says(shown, 'arm 1, round 0, step 2')
+
+
+@needs_chromium
+def test_the_choice_of_somebody_else_is_shown(shown):
+    wanted = [Parameter('view.arm', value=-1).to_parameter_msg()]
+    shown.listener.call(SetParameters, f'{NAMESPACE}/marker_publisher/set_parameters',
+                        SetParameters.Request(parameters=wanted))
+    shown.worker.show(3, arm=1)
+    says(shown, f'{script.ARMS} arms')
+    shown.listener.until(lambda: shown.page.chosen('Arm') == 'all', 'the choice on the page')
 
 
 @needs_chromium
