@@ -88,14 +88,15 @@ def test_a_picture_is_a_function_of_the_state(stage, recorded):
     assert not np.array_equal(first, other)
 
 
-def test_the_goals_region_is_as_wide_as_the_threshold(stage):
+@pytest.mark.parametrize('near, far', [((1.45, 0.90, 0.45), (1.45, 0.60, 0.55)),
+                                       ((1.45, 0.60, 0.55), (1.45, 0.90, 0.50))])
+def test_goal_and_subgoal_are_as_wide_as_what_counts_as_reached(stage, near, far):
     state = Simulation(REACH, 1, 0).state(0)
-    far = np.array([1.45, 0.60, 0.55])
-    plain, marked = stage.picture(state), stage.picture(state, marks((1.45, 0.90, 0.45), goal=far))
+    plain, marked = stage.picture(state), stage.picture(state, marks(near, goal=far))
     changed = np.abs(marked.astype(int) - plain).max(axis=2) > 25
-    for offset, inside in ((0.03, True), (0.075, False)):
-        row, column = projected(stage, far + (0.0, 0.0, offset))
-        assert changed[row, column] == inside
+    for place, offset, inside in ((far, 0.03, True), (far, 0.075, False), (near, 0.015, True), (near, 0.045, False)):
+        row, column = projected(stage, np.add(place, (0.0, 0.0, offset)))
+        assert changed[row, column] == inside, (place, offset)
 
 
 def test_earlier_subgoals_and_openings_are_drawn(stage):

@@ -55,13 +55,13 @@ def test_an_attempt_is_hit_if_its_last_state_is_at_the_subgoal(reached_at, hit):
 
 
 def test_attempts_of_several_arms_keep_their_outcome():
-    one, other = episode(3), episode(None)
+    one, other = episode(None), episode(3)
     fields = {f.name for f in dataclasses.fields(records.Episodes)}
     both = records.Episodes(**{
         name: value if not isinstance(value := getattr(one, name), np.ndarray)
         else np.concatenate([value, getattr(other, name)], axis=0 if name == 'desired_goal' else 1) for name in fields})
     found = proposals.of_episodes(both, 2, locked=True)
-    assert found.step.tolist() == [0, 0, 3, 3] and found.hit.tolist() == [True, False, False, False]
+    assert found.step.tolist() == [0, 0, 3, 3] and found.hit.tolist() == [False, True, False, False]
 
 
 def test_an_evaluation_keeps_the_attempts_of_the_episodes_that_it_counts(found):
