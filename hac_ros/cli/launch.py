@@ -13,8 +13,8 @@ from hac_ros.run_folder import RunFolder
 
 def run(words: list[str]) -> int:
     """Run the verb."""
-    parser = parser_for('launch', 'Run one of the launch files of this package.')
-    parser.add_argument('file', help=f'one of {", ".join(files())}, or a path')
+    parser = parser_for('launch', 'Run one of the launch files of this package.',
+                        file=f'one of {", ".join(files())}, or a path')
     options = parser.parse_intermixed_args(words)
     path = find(options.file)
     if options.show_args:
@@ -23,9 +23,11 @@ def run(words: list[str]) -> int:
     return supervise(plan, options.verbose)
 
 
-def parser_for(verb: str, description: str) -> Parser:
-    """Return a parser of what every verb that launches takes."""
+def parser_for(verb: str, description: str, file: str = '') -> Parser:
+    """Return a parser of what every verb that launches takes; with ``file``, its help, a file comes first."""
     parser = Parser(prog=f'hac {verb}', description=description)
+    if file:
+        parser.add_argument('file', help=file)
     parser.add_argument('-s', '--show-args', action='store_true', help='list the arguments and end')
     parser.add_argument('-v', '--verbose', action='store_true', help='show everything that the nodes print')
     parser.add_argument('arguments', nargs='*', metavar='key:=value', help='arguments of the launch file')
