@@ -38,7 +38,7 @@ def in_empty_folder(tmp_path, monkeypatch):
     (['train', 'run:=../reach'], "run name: '../reach' came"),
     (['train', 'resume:=true'], 'start it without resume:=true'),
     (['launch'], 'file'),
-    (['launch', 'train.launch.xml', 'arms:=2', 'colour:=red'], "unknown argument 'colour'"),
+    (['launch', 'train.launch.xml', 'arms:=2', 'arms:=3'], "arms is given twice: '2' and '3'"),
     (['launch', 'none.launch.xml'], "there is no launch file 'none.launch.xml'; these are here: train.launch.xml"),
     (['evaluate', 'task:=reach'], 'bundle:=... must be given'),
     (['evaluate', 'bundle:=b', 'task:=juggle'], 'task:=juggle: one of'),
