@@ -51,7 +51,8 @@ def shown(tmp_path_factory):
         serve(processes, folder, port)
         listener.until(lambda: answers(port), 'the page')
         pauses = []
-        listener.node.create_service(SetBool, f'{NAMESPACE}/pause', lambda request, answer: _keep(pauses, request, answer))
+        listener.node.create_service(SetBool, f'{NAMESPACE}/pause',
+                                     lambda request, answer: _keep(pauses, request, answer))
         before = listener.node.count_subscribers(topics.MARKERS.path(RUN))
         with chromium.Browser(folder / 'profile') as page:
             page.open(f'http://127.0.0.1:{port}')
@@ -107,7 +108,8 @@ def test_the_page_shows_metrics_and_state_of_the_run(shown):
     publisher, state = topics.publisher(node, topics.METRICS, RUN), topics.publisher(node, topics.STATUS, RUN)
     stamp = messages.to_time(1.0)
     for round_, share in enumerate((0.25, 0.625)):
-        publisher.publish(messages.from_metrics('controller_learner', 0, round_, {'controller/accuracy': share}, RUN, stamp))
+        values = {'controller/accuracy': share}
+        publisher.publish(messages.from_metrics('controller_learner', 0, round_, values, RUN, stamp))
     state.publish(RunStatus(run=RUN, state=RunStatus.STOPPING, environment_steps=12800, reason='it is good enough'))
     says(shown, 'controller/accuracy', '0.625', '12,800 environment steps', 'it is good enough')
 

@@ -133,12 +133,11 @@ def test_trails_hold_the_subgoals_that_ended_and_the_way_of_the_gripper(episode)
 
 
 def test_a_new_episode_deletes_what_the_last_one_left(episode):
-    first = episode.following.markers[0] if episode.following.markers else None
     arrays = [a for a in episode.arrays if a.markers[0].action == Marker.DELETEALL]
     assert len(arrays) == 2, 'once for each episode'
     assert messages.seconds(arrays[1].markers[0].header.stamp) == pytest.approx(script.state(0, 1).time)
-    assert first is not None and not [m for m in episode.following.markers
-                                      if m.ns in ('outcome', 'gripper_trail', 'subgoal_trail') and m.action == Marker.ADD]
+    left = ('outcome', 'gripper_trail', 'subgoal_trail')
+    assert not [m for m in episode.following.markers if m.ns in left and m.action == Marker.ADD]
 
 
 def test_the_arm_ends_above_the_gripper_and_hangs_together(episode):
