@@ -25,7 +25,7 @@ def _reliable(depth: int, latched: bool = False) -> QoSProfile:
     return QoSProfile(depth=depth, reliability=ReliabilityPolicy.RELIABLE, durability=durability)
 
 
-STREAM = _reliable(1)                    # the newest only; reliable, because the lock-step waits for it
+STREAM = _reliable(2)      # reliable, because the lock-step waits for it; an episode's last state and the next one's first
 EVENTS = _reliable(WRITERS)              # every one counts, several writers
 LATCHED = _reliable(1, latched=True)     # the newest, for late joiners too; one writer
 LEDGER = _reliable(WRITERS, latched=True)        # the newest of each of several writers

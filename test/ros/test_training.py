@@ -9,6 +9,7 @@ import run_traces
 from training_run import TrainingRun
 
 from hac_ros import topics
+from hac_ros.learning import checkpoint
 from hac_ros.learning.journal import ContributionJournal, EpisodeJournal
 
 
@@ -159,11 +160,13 @@ def test_six_nodes_killed_at_random_moments_leave_no_trace(undisturbed, start, l
         killed = listener.until(lambda: run.kill_running(victim), f'a living {victim}')
         listener.until(lambda: run.has_died(killed), f'the end of {victim}')
     assert finished(run) == finished(undisturbed)
-    journal = run.folder / 'checkpoint' / 'journal'
-    episodes = list(EpisodeJournal(journal / 'planner_learner').read({0: 0}))
-    frames = sum(each.observation.shape[0] * each.arms for each in episodes)
-    assert [each.round for each in episodes] == list(range(8))
-    assert ContributionJournal(journal / 'normalizer.jsonl').read()[-1].moments.count == frames == 8 * 51 * 4
+    folder, learner = run.folder / 'checkpoint', 'planner_learner'
+    part = checkpoint.read_part(folder, learner, checkpoint.read_manifest(folder).version)
+    arms = {round_: count for round_, _, count in part.info['learner']['replay']['seen']}
+    arms |= {each.round: each.arms for each in EpisodeJournal(folder / 'journal' / learner).read({})}
+    assert sorted(arms) == list(range(8))
+    counted = ContributionJournal(folder / 'journal' / 'normalizer.jsonl').read()[-1].moments.count
+    assert counted == sum(arms.values()) * 51 == 8 * 51 * 4
 
 
 @pytest.mark.parametrize('how', [None, signal.SIGINT, signal.SIGTERM], ids=['its end', 'ctrl-c', 'sigterm'])
