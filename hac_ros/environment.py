@@ -37,6 +37,13 @@ MODULES = [
     ('safetensors', 'safetensors'),
 ]
 
+# Messages that come from packages of their own; the embedded prefix builds them from interfaces/.
+MESSAGES = [
+    ('hac_ros.msg', ''),
+    ('control_msgs.action', 'control-msgs'),
+    ('tf2_msgs.msg', 'tf2-msgs'),
+]
+
 Finding = namedtuple('Finding', 'name ok found wanted mend required')
 
 
@@ -206,10 +213,10 @@ print(json.dumps(report))
 
 def find_modules(python):
     """Import, in `python`, what training imports. A module that is installed but broken is found out."""
-    names = [name for name, _ in MODULES] + ['hac_ros.msg']
+    names = [name for name, _ in MODULES + MESSAGES]
     report = run_imports(python, names)
     findings = []
-    for name, distribution in MODULES + [('hac_ros.msg', '')]:
+    for name, distribution in MODULES + MESSAGES:
         ok, text = report.get(name, (False, 'not tried'))
         findings.append(finding(name, ok, text or 'imports', 'import ' + name, mend_module(distribution)))
     ok, text = report.get('rmw', (False, 'not tried'))
@@ -235,6 +242,8 @@ def mend_module(distribution):
     if os.environ.get('HAC_WORLD') == 'sourced':
         if distribution in ('ros-rclpy', ''):
             return 'colcon build, then source install/setup.bash (docs/install.md)'
+        if distribution.endswith('-msgs'):
+            return 'sudo apt install ros-jazzy-{}'.format(distribution)
         return 'pip install -r requirements/python.txt'
     return './hac setup'
 

@@ -94,6 +94,14 @@ def test_every_message_is_importable():
     assert [name for name in written if not hasattr(messages, name)] == []
 
 
+def test_packages_for_the_embedded_ros_are_declared_and_ignored_by_a_normal_build():
+    packages = sorted(path.parent.name for path in REPO.glob('interfaces/*/package.xml'))
+    assert packages
+    assert set(packages) <= {element.text for element in MANIFEST.findall('exec_depend')}
+    assert (REPO / 'interfaces' / 'COLCON_IGNORE').is_file()
+    assert f'INTERFACES=({" ".join(packages)})' in (REPO / 'hac').read_text()
+
+
 def test_every_launch_parameter_and_profile_file_is_installed(prefix):
     share = prefix / 'share' / 'hac_ros'
     wanted = [path.relative_to(REPO) for folder in ('launch', 'params', 'dds')
