@@ -104,14 +104,23 @@ def qos_in_words(qos: QoSProfile) -> str:
 # Messages
 
 def _messages() -> str:
-    paths = sorted((share_folder('hac_ros') / 'msg').glob('*.msg'))
+    share = share_folder('hac_ros')
+    paths = [*sorted((share / 'msg').glob('*.msg')), *sorted((share / 'srv').glob('*.srv'))]
     return '\n'.join(_message(message_files.read(path)) for path in paths)
 
 
 def _message(message: message_files.MessageFile) -> str:
-    entries = [(f'`{entry.name}`' + f' = {entry.value}' * bool(entry.value), f'`{entry.type}`', entry.comment)
-               for entry in (*message.constants, *message.fields)]
-    return f'### {message.name}\n\n{message.comment}\n\n' + _table(('Field', 'Type', 'Meaning'), entries)
+    text = f'### {message.name}\n\n{message.comment}\n\n'
+    if message.response is None:
+        return text + _entries('Field', (*message.constants, *message.fields))
+    return text + '\n'.join(_entries(title, entries) for title, entries in (
+        ('Request', message.fields), ('Response', message.response)) if entries)
+
+
+def _entries(title: str, entries: tuple[message_files.Entry, ...]) -> str:
+    return _table((title, 'Type', 'Meaning'), [
+        (f'`{entry.name}`' + f' = {entry.value}' * bool(entry.value), f'`{entry.type}`', entry.comment)
+        for entry in entries])
 
 
 # Parameters

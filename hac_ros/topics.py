@@ -1,18 +1,22 @@
 """Every topic and service: name, type, QoS, in the order in which data flows.
 
-``{worker}`` stands for a worker's namespace, ``/<run>/worker_<n>``; ``{run}`` for the run's, ``/<run>``.
-All names can be remapped. QoS profiles are named by what they mean.
+``{worker}`` stands for a worker's namespace, ``/<run>/worker_<n>``; ``{run}`` for the run's, ``/<run>``. Names of the
+robot's own are absolute, as on a real Fetch. All names can be remapped. QoS profiles are named by what they mean.
 """
 from dataclasses import dataclass
 
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseStamped, TwistStamped
 from hac_ros.msg import (ArmCommand, ArmState, Contribution, Episodes, Metrics, PolicyWeights, Receipt, RoundStep,
                          RunStatus, Statistics, Subgoal)
+from hac_ros.srv import BeginEpisode, JudgeEpisode
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool, Header
 from std_srvs.srv import SetBool, Trigger
+from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
 WRITERS = 64    # readers of topics with several writers keep so many samples
@@ -33,6 +37,9 @@ HISTORY = _reliable(VERSIONS, latched=True)      # the last few versions
 LONG_HISTORY = _reliable(STATISTICS_VERSIONS, latched=True)
 CLOCK = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 SCENE = _reliable(8)                     # markers: what deletes must not be lost to what came a moment later
+ROBOT = _reliable(10)                    # a robot's: as ros1_bridge publishes and reads
+NEWEST = _reliable(1)                    # a twist to a Fetch: only the newest is executed
+TRANSFORMS = _reliable(100)              # tf2's own
 GLIMPSE = QoSProfile(depth=8, reliability=ReliabilityPolicy.BEST_EFFORT)  # reader that looks now and then: costs its
 #                                                                           writer no acknowledgements
 
@@ -72,13 +79,33 @@ MARKERS = Topic('{worker}/markers', MarkerArray, SCENE, 'marker publisher: the s
 JOINT_STATES = Topic('{worker}/joint_states', JointState, STREAM,
                      'marker publisher: joints that put the gripper where it is, while somebody subscribes')
 
+ROBOT_JOINT_STATES = Topic('/joint_states', JointState, ROBOT,
+                           'robot: 100 Hz, arm, torso and head in one message, the fingers in another')
+OBJECT_POSE = Topic('/object_pose', PoseStamped, ROBOT, 'perception: the object, in base_link')
+TWIST_COMMAND = Topic('/arm_controller/cartesian_twist/command', TwistStamped, NEWEST,
+                      'fetch bridge, guard: twist of wrist_roll_link, in base_link')
+RUNSTOP = Topic('/enable_software_runstop', Bool, ROBOT, 'operator: press (true) or release (false) the run-stop')
+RUNSTOPPED = Topic('/software_runstop_enabled', Bool, ROBOT, 'robot: 10 Hz, whether the run-stop is pressed')
+TF = Topic('/tf', TFMessage, TRANSFORMS, 'robot: where its links are')
+HEARTBEAT = Topic('{worker}/fetch_bridge/heartbeat', Header, NEWEST,
+                  'fetch bridge: 25 Hz while active; frame_id is moving, resting, or, when it is deactivated, released')
+GUARD_ALIVE = Topic('{worker}/guard/alive', Header, NEWEST, 'guard: 50 Hz; frame_id is idle, watching or holding')
+
 RESET = Topic('{worker}/reset', Trigger, None, 'bridge service: begin the round anew')
 PAUSE = Topic('{worker}/pause', SetBool, None, 'bridge service: hold (true) or go on (false)')
+BEGIN_EPISODE = Topic('/fetch_emulator/begin_episode', BeginEpisode, None,
+                      'emulator service: put arm and object where an episode starts')
+JUDGE = Topic('/fetch_emulator/judge', JudgeEpisode, None, 'emulator service: how far the true state is from the goal')
+ADVANCE = Topic('/fetch_emulator/advance', Trigger, None,
+                'emulator service: advance by one control period, where it is stepped')
 
 TOPICS = (ARM_STATE, SUBGOAL, ARM_COMMAND, RESTART_ROUND, PLANNER_EPISODES, CONTROLLER_EPISODES, CONTRIBUTION,
           RECEIPT, STATISTICS, PLANNER_WEIGHTS, CONTROLLER_WEIGHTS, METRICS, STATUS, DIAGNOSTICS, CLOCK_TOPIC,
-          MARKERS, JOINT_STATES)
-SERVICES = (RESET, PAUSE)
+          MARKERS, JOINT_STATES, ROBOT_JOINT_STATES, OBJECT_POSE, TWIST_COMMAND, RUNSTOP, RUNSTOPPED, TF, HEARTBEAT,
+          GUARD_ALIVE)
+SERVICES = (RESET, PAUSE, BEGIN_EPISODE, JUDGE, ADVANCE)
+GRIPPER_ACTION = '/gripper_controller/gripper_action'               # control_msgs/action/GripperCommand
+TRAJECTORY_ACTION = '/arm_controller/follow_joint_trajectory'       # control_msgs/action/FollowJointTrajectory
 EPISODES = (CONTROLLER_EPISODES, PLANNER_EPISODES)     # by records.CONTROLLER, records.PLANNER
 WEIGHTS = (CONTROLLER_WEIGHTS, PLANNER_WEIGHTS)
 CONSUMERS = ('controller_learner', 'planner_learner', 'normalizer')   # who must hold a round before it ends

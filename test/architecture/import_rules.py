@@ -10,7 +10,7 @@ BASE = {'__init__', 'spaces', 'config', 'tasks', 'records', 'randomness', 'kinem
 PARTS = {'learning', 'simulation', 'safety', 'launching', 'environment'}
 JOINED = {'rollout', 'probes', 'evaluation', 'protocol', 'run_folder', 'domain_names', 'metrics_table', 'metrics_events', 'progress',
           'proposals', 'run_history', 'diagnosis', 'films', 'report', 'attempt_trail', 'arm_pose'}
-ROS_LAYER = {'topics', 'messages', 'parameters', 'markers'}
+ROS_LAYER = {'topics', 'messages', 'robot_messages', 'parameters', 'markers'}
 ROWS = (BASE, PARTS, JOINED, ROS_LAYER, {'nodes'}, {'cli', 'reference'})
 
 ROS = re.compile(r'(rclpy|launch|launch_ros|hac_ros\.(msg|srv)|(rosidl|ament|tf2)_\w+|\w+_(msgs|srvs|interfaces))'

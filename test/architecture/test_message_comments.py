@@ -5,18 +5,20 @@ import pytest
 
 from hac_ros import message_files
 
-FILES = sorted((Path(__file__).resolve().parents[2] / 'msg').glob('*.msg'))
-MESSAGES = {path.stem: message_files.read(path) for path in FILES}
+REPO = Path(__file__).resolve().parents[2]
+MESSAGES = {path.stem: message_files.read(path) for path in sorted(REPO.glob('msg/*.msg'))}
+SERVICES = {path.stem: message_files.read(path) for path in sorted(REPO.glob('srv/*.srv'))}
 
 
 def test_every_field_and_constant_has_a_comment():
-    assert MESSAGES
-    assert [f'{message.name}.{entry.name}' for message in MESSAGES.values()
-            for entry in (*message.constants, *message.fields) if not entry.comment] == []
+    assert MESSAGES and SERVICES
+    assert [f'{message.name}.{entry.name}' for message in (*MESSAGES.values(), *SERVICES.values())
+            for entry in (*message.constants, *message.fields, *(message.response or ())) if not entry.comment] == []
 
 
 def test_every_message_begins_with_what_it_is():
     assert [message.name for message in MESSAGES.values() if len(message.comment) < 20] == []
+    assert [service.name for service in SERVICES.values() if not service.comment.startswith('Offered by ')] == []
 
 
 def own_topics():
@@ -38,6 +40,13 @@ def test_a_message_is_called_latched_where_late_joiners_get_it():
     for topic in own_topics():
         latched = topic.qos.durability == DurabilityPolicy.TRANSIENT_LOCAL
         assert ('(latched' in MESSAGES[topic.type.__name__].comment) == latched, topic.name
+
+
+def test_a_service_is_read_as_rosidl_reads_it():
+    for name, service in SERVICES.items():
+        kind = getattr(pytest.importorskip('hac_ros.srv', reason='ROS 2 is not in this environment'), name)
+        for entries, half in ((service.fields, kind.Request), (service.response, kind.Response)):
+            assert [entry.name for entry in entries] == list(half.get_fields_and_field_types())
 
 
 def test_a_file_is_read_as_rosidl_reads_it():

@@ -51,7 +51,7 @@ def test_every_package_that_cmake_finds_is_declared():
 
 
 def test_every_package_that_messages_use_is_declared_and_found():
-    text = '\n'.join(path.read_text() for path in sorted(REPO.glob('msg/*.msg')))
+    text = '\n'.join(path.read_text() for path in sorted([*REPO.glob('msg/*.msg'), *REPO.glob('srv/*.srv')]))
     used = set(re.findall(r'^([a-z]\w+)/\w+', text, re.M))
     assert used <= {element.text for element in MANIFEST.findall('depend')}
     assert used <= set(re.findall(r'find_package\((\w+)', CMAKE))
@@ -87,11 +87,12 @@ def test_every_executable_is_installed_where_ros2_run_looks(prefix, entry_points
     assert installed == set(entry_points)
 
 
-def test_every_message_is_importable():
-    messages = pytest.importorskip('hac_ros.msg', reason='needs a ROS 2 environment')
-    written = [path.stem for path in sorted(REPO.glob('msg/*.msg'))]
-    assert written
-    assert [name for name in written if not hasattr(messages, name)] == []
+def test_every_message_and_service_is_importable():
+    for folder in ('msg', 'srv'):
+        module = pytest.importorskip(f'hac_ros.{folder}', reason='needs a ROS 2 environment')
+        written = [path.stem for path in sorted((REPO / folder).glob(f'*.{folder}'))]
+        assert written
+        assert [name for name in written if not hasattr(module, name)] == []
 
 
 def test_packages_for_the_embedded_ros_are_declared_and_ignored_by_a_normal_build():
