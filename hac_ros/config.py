@@ -59,6 +59,14 @@ class RunConfig(Checked):
 
 
 @dataclass(frozen=True)
+class ActingConfig(Checked):
+    """Whose policy acts: the run's own learners', or a bundle's."""
+
+    bundle: str = option('', 'Folder of a bundle to act from, without exploration; empty: from weights that are learnt')
+    allow_control_mismatch: bool = option(False, 'Act from a bundle of another control mode: never on a robot')
+
+
+@dataclass(frozen=True)
 class BridgeConfig(Checked):
     """How the simulation is paced."""
 

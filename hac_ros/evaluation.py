@@ -1,5 +1,4 @@
 """How good a policy is: deterministic episodes with frozen statistics, and the low level on its fixed probes."""
-import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -8,7 +7,7 @@ import numpy as np
 
 from hac_ros import probes, proposals, tasks
 from hac_ros.config import ControllerConfig, FetchConfig, PlannerConfig, RandomizationConfig
-from hac_ros.learning.bundle import Bundle, read_bundle
+from hac_ros.learning.bundle import Bundle, level_config, read_bundle
 from hac_ros.learning.controller import Controller
 from hac_ros.learning.level import ControllerLevel, PlannerLevel
 from hac_ros.learning.planner import Planner
@@ -117,14 +116,6 @@ def evaluate_bundle(path, task: str, episodes: int = 100, seed: int = 0, arms: i
 def fit_for_json(values: dict) -> dict:
     """Return ``values`` with None in place of NaN, which JSON lacks."""
     return {name: None if value != value else value for name, value in values.items()}
-
-
-def level_config(kind: type, settings: dict):
-    """Return the dataclass ``kind`` from a bundle's settings of a level; raises ValueError for unknown ones."""
-    known = {item.name for item in dataclasses.fields(kind)}
-    if unknown := sorted(settings.keys() - known):
-        raise ValueError(f'{kind.__name__}: {", ".join(unknown)} came, which this hac_ros does not know')
-    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()})
 
 
 @dataclass(frozen=True)

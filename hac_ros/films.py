@@ -14,9 +14,9 @@ import numpy as np
 
 from hac_ros import atomic_files, spaces, tasks
 from hac_ros.config import ControllerConfig, PlannerConfig
-from hac_ros.evaluation import Evaluator, level_config
+from hac_ros.evaluation import Evaluator
 from hac_ros.learning import attempts
-from hac_ros.learning.bundle import Bundle
+from hac_ros.learning.bundle import Bundle, level_config
 from hac_ros.learning.controller import Controller
 from hac_ros.learning.planner import Planner
 from hac_ros.records import Statistics, Weights

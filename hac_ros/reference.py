@@ -21,7 +21,8 @@ DOCUMENT = 'docs/reference.md'
 COMMAND = f'python -m hac_ros.reference > {DOCUMENT}'
 
 # node -> the sections that it declares, as (prefix, dataclass); test/ros/test_parameters.py compares the nodes with it
-_RUN, _PLANNER = ('', config.RunConfig), ('planner', config.PlannerConfig)
+_RUN, _ACTING = ('', config.RunConfig), ('', config.ActingConfig)
+_PLANNER = 'planner', config.PlannerConfig
 _CONTROLLER, _LEARNER = ('controller', config.ControllerConfig), ('', LearnerOptions)
 _EVALUATION = 'evaluation', config.EvaluationConfig
 _VIEW = 'view', config.ViewConfig
@@ -29,9 +30,9 @@ _FETCH = ('fetch', config.FetchConfig), ('randomization', config.RandomizationCo
 _BRIDGE, _NORMALIZER = ('bridge', config.BridgeConfig), ('normalizer', config.NormalizerConfig)
 DECLARED = {
     'mujoco_bridge': (_RUN, _BRIDGE, *_FETCH),
-    'planner': (_RUN, _PLANNER),
-    'controller': (_RUN, _CONTROLLER),
-    'normalizer': (_RUN, _NORMALIZER),
+    'planner': (_RUN, _ACTING, _PLANNER),
+    'controller': (_RUN, _ACTING, _CONTROLLER),
+    'normalizer': (_RUN, _ACTING, _NORMALIZER),
     'planner_learner': (_RUN, _LEARNER, _PLANNER),
     'controller_learner': (_RUN, _LEARNER, _CONTROLLER),
     'evaluator': (_RUN, _EVALUATION, _PLANNER, _CONTROLLER, *_FETCH),

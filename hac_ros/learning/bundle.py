@@ -5,6 +5,7 @@
 
 The hash in bundle.json covers its own content and, through the digest of policy.safetensors, every tensor.
 """
+import dataclasses
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
@@ -194,3 +195,11 @@ def _check_pairing(bundle: Bundle):
     if bundle.statistics.space != space.name or bundle.statistics.moments.mean.shape != (space.size,):
         raise BundleRefused(f'statistics of {bundle.statistics.space} ({bundle.statistics.moments.mean.size} values) '
                             f'came, task {bundle.task} wants {space.name} ({space.size} values)')
+
+
+def level_config(kind: type, settings: dict):
+    """Return the dataclass ``kind`` from a bundle's settings of a section; raises ValueError for unknown ones."""
+    known = {item.name for item in dataclasses.fields(kind)}
+    if unknown := sorted(settings.keys() - known):
+        raise ValueError(f'{kind.__name__}: {", ".join(unknown)} came, which this hac_ros does not know')
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()})

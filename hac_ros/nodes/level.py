@@ -1,8 +1,9 @@
 """What planner and controller nodes share: following a bridge's rounds and handing them on."""
 import time
 
-from hac_ros import messages, tasks, topics
-from hac_ros.config import RunConfig
+from hac_ros import acting, messages, tasks, topics
+from hac_ros.config import ActingConfig, RunConfig
+from hac_ros.learning.bundle import level_config
 from hac_ros.nodes.health import Health
 from hac_ros.nodes.ownership import Ownership
 from hac_ros.parameters import declare
@@ -15,6 +16,7 @@ from rclpy.node import Node
 class LevelNode(Node):
     """Follows arm_state; acts in round k with weights k and statistics k; hands the finished round on.
 
+    Given a bundle it acts with that in every round, without exploration. ``learns`` tells which.
     Subclasses set ``level`` (the pure actor) and answer in ``act(state) -> message``; the answer is kept and sent
     again for a repeated state.
     """
@@ -25,11 +27,15 @@ class LevelNode(Node):
         super().__init__(name, **node_options)
         self.config = declare(self, RunConfig)
         self.level_config = declare(self, config_type, LEVELS[self.number])
+        bundle = acting.chosen_bundle(declare(self, ActingConfig), self.config)
+        self.learns = bundle is None
+        if bundle is not None:
+            self.level_config = level_config(config_type, bundle.settings.get(LEVELS[self.number], {}))
         self.ownership = Ownership(self, self.config)
         self.task = tasks.by_name(self.config.task, self.config.control)
         self.incarnation = time.time_ns()
         self.follower = Follower(self.config.run, self.config.worker)
-        self.versions = Versions([self.number])
+        self.versions = Versions([self.number]) if self.learns else acting.Frozen(bundle, self.number)
         self.waiting: ArmState | None = None
         self.answer = None
         self._open_topics()
@@ -104,7 +110,7 @@ class LevelNode(Node):
         if pair is None:
             return False
         try:
-            self.level.begin(state.id.round, *pair, explore=True)
+            self.level.begin(state.id.round, *pair, explore=self.learns)
         except ValueError as error:
             self.health.refuse('weights refused', error)
             return False

@@ -1,9 +1,10 @@
 """Owner of the running statistics."""
+import dataclasses
 import json
 import time
 
-from hac_ros import messages, records, tasks, topics
-from hac_ros.config import NormalizerConfig, RunConfig
+from hac_ros import acting, messages, records, tasks, topics
+from hac_ros.config import ActingConfig, NormalizerConfig, RunConfig
 from hac_ros.learning import running_statistics
 from hac_ros.learning.holdings import participants
 from hac_ros.learning.journal import ContributionJournal
@@ -18,7 +19,10 @@ from rclpy.node import Node
 
 
 class Normalizer(Node):
-    """contribution -> statistics (version k covers the rounds up to k - 2), receipt."""
+    """contribution -> statistics (version k covers the rounds up to k - 2), receipt.
+
+    Given a bundle it publishes the statistics of that, frozen, and takes no contributions.
+    """
 
     def __init__(self, **node_options):
         super().__init__('normalizer', **node_options)
@@ -27,6 +31,7 @@ class Normalizer(Node):
         self.ownership = Ownership(self, self.config)
         self.task = tasks.by_name(self.config.task, self.config.control)
         self.space = self.task.observation
+        bundle = acting.chosen_bundle(declare(self, ActingConfig), self.config)
         live = self.settings.mode == 'live'
         self.ledger = Ledger(self.space, self.config.workers, self._initial(), live)
         self.incarnation, self.waits_since = time.time_ns(), None
@@ -36,12 +41,20 @@ class Normalizer(Node):
         self.statistics = topics.publisher(self, topics.STATISTICS, run)
         self.receipts = topics.publisher(self, topics.RECEIPT, run)
         self.metrics = topics.publisher(self, topics.METRICS, run)
+        if bundle is not None:
+            self.serve(bundle.statistics)
+            return
         topics.subscribe(self, topics.CONTRIBUTION, self.on_contribution, run)
         self.journal = ContributionJournal(RunFolder(self.config.folder, run).journal / 'normalizer.jsonl')
         self.advance()
         self.restore()
         self.acknowledge()
         self.create_timer(1.0, self.on_timer)
+
+    def serve(self, statistics: records.Statistics) -> None:
+        """Publish the one version that there is."""
+        statistics = dataclasses.replace(statistics, frozen=True)
+        self.statistics.publish(messages.from_statistics(statistics, self.config.run, self.get_clock().now().to_msg()))
 
     def _initial(self):
         if self.settings.mode == 'none' or not self.settings.initial:

@@ -34,8 +34,9 @@ class PlannerNode(LevelNode):
 
     def finished(self, episodes):
         """Hold the round's observations ready for the statistics."""
-        self.contributor.finish(episodes.round, episodes.observation)
-        self.contribute()
+        if self.learns:
+            self.contributor.finish(episodes.round, episodes.observation)
+            self.contribute()
 
     def on_receipt(self, msg):
         """The normalizer tells how many rounds it holds."""
@@ -52,7 +53,9 @@ class PlannerNode(LevelNode):
         super().go_on()
 
     def contribute(self):
-        """Publish the contribution that is due, if one is."""
+        """Publish the contribution that is due, if one is: none where nobody learns."""
+        if not self.learns:
+            return
         try:
             contribution = self.contributor.next(self.versions.newest_statistics(), self.held)
         except atomic_files.WriteFailed as error:

@@ -9,9 +9,9 @@ import pytest
 
 from hac_ros import probes, records, spaces, tasks
 from hac_ros.config import ControllerConfig, PlannerConfig
-from hac_ros.evaluation import Evaluator, evaluate, evaluate_bundle, level_config
+from hac_ros.evaluation import Evaluator, evaluate, evaluate_bundle
 from hac_ros.learning import running_statistics
-from hac_ros.learning.bundle import Bundle, BundleRefused, write_bundle
+from hac_ros.learning.bundle import Bundle, BundleRefused, level_config, write_bundle
 from hac_ros.learning.controller import Controller
 from hac_ros.learning.learner import Learner
 from hac_ros.learning.planner import Planner

@@ -1,0 +1,47 @@
+"""Acting from a bundle, without learners: what it must fit, and the one pair that acts in every round."""
+from hac_ros import tasks
+from hac_ros.config import ActingConfig, RunConfig
+from hac_ros.learning.bundle import Bundle, read_bundle
+from hac_ros.records import LEVELS, Statistics, Weights
+
+
+def chosen_bundle(acting: ActingConfig, run: RunConfig) -> Bundle | None:
+    """Return the bundle that the settings name, None if they name none.
+
+    Raises BundleRefused for one that is damaged or does not fit the run's task or control mode. Another control mode
+    is let pass with ``allow_control_mismatch``: then task, workspace and length of an episode are the run's.
+    """
+    if not acting.bundle:
+        return None
+    tasks.by_name(run.task, run.control)
+    return read_bundle(acting.bundle, run.task, None if acting.allow_control_mismatch else run.control)
+
+
+class Frozen:
+    """In place of ``protocol.Versions``: a bundle's weights act in every round, with the bundle's statistics.
+
+    The statistics come from whoever owns them, as in training, and must be those of the bundle.
+    """
+
+    def __init__(self, bundle: Bundle, level: int):
+        self._weights: Weights = (bundle.controller, bundle.planner)[level]
+        self._wanted, self._statistics, self.level = bundle.statistics, None, level
+
+    def add_weights(self, weights: Weights) -> None:
+        """Raise ValueError: nobody learns here."""
+        raise ValueError(f'weights {weights.version} came, but the {LEVELS[self.level]} acts from a bundle: end the '
+                         'learners, or give the run another name')
+
+    def add_statistics(self, statistics: Statistics) -> None:
+        """Keep the bundle's statistics. Raises ValueError for any others."""
+        wanted, came = self._wanted, statistics
+        same = (came.version == wanted.version and came.moments.count == wanted.moments.count
+                and (came.moments.mean == wanted.moments.mean).all() and (came.moments.m2 == wanted.moments.m2).all())
+        if not same:
+            raise ValueError(f'statistics {came.version} of {came.moments.count} values came, the bundle\'s '
+                             f'{wanted.version} of {wanted.moments.count} are wanted: give the normalizer the same bundle')
+        self._statistics = came
+
+    def pair(self, round_: int):
+        """Return (weights, statistics) for any round; None until the statistics are here."""
+        return None if self._statistics is None else (self._weights, self._statistics)
