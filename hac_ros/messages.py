@@ -210,7 +210,8 @@ def from_weights(weights: records.Weights, run: str, stamp: Time) -> msg.PolicyW
                for name, value in weights.tensors.items()]
     return msg.PolicyWeights(
         stamp=stamp, run=run, level=weights.level, version=weights.version, statistics=weights.statistics,
-        updates=weights.updates, digest=weights_digest(weights.tensors), tensors=tensors)
+        updates=weights.updates, digest=weights_digest(weights.tensors), tensors=tensors,
+        statistics_digest=weights.statistics_digest)
 
 
 def to_weights(message: msg.PolicyWeights) -> records.Weights:
@@ -218,7 +219,8 @@ def to_weights(message: msg.PolicyWeights) -> records.Weights:
     tensors = {t.name: _finite(t.name, _view(t.name, t.data, tuple(t.shape), 'f')) for t in message.tensors}
     if weights_digest(tensors) != message.digest:
         raise ValueError(f'weights {message.version}: the tensors do not match their digest {message.digest[:12]}')
-    return records.Weights(message.level, message.version, message.statistics, message.updates, tensors)
+    return records.Weights(message.level, message.version, message.statistics, message.updates, tensors,
+                           message.statistics_digest)
 
 
 def _from_contribution_id(key: records.ContributionId) -> msg.ContributionId:
@@ -252,14 +254,6 @@ def to_contribution(message: msg.Contribution, space: spaces.Space) -> records.C
     return records.Contribution(key, message.space, moments, message.rejected)
 
 
-def statistics_digest(space: str, moments: records.Moments) -> str:
-    """Return the SHA-256 (hexadecimal) over space, count, mean and M2."""
-    digest = hashlib.sha256(f'{space}/{moments.count}'.encode())
-    digest.update(np.ascontiguousarray(moments.mean, dtype=np.float64).tobytes())
-    digest.update(np.ascontiguousarray(moments.m2, dtype=np.float64).tobytes())
-    return digest.hexdigest()
-
-
 def from_statistics(statistics: records.Statistics, run: str, stamp: Time) -> msg.Statistics:
     """Return the Statistics message of a Statistics record, with the derived columns for those who look at it."""
     space, moments = spaces.by_name(statistics.space), statistics.moments
@@ -270,17 +264,18 @@ def from_statistics(statistics: records.Statistics, run: str, stamp: Time) -> ms
         count=moments.count, mean=_pack('d', moments.mean), m2=_pack('d', moments.m2),
         std=_pack('d', running_statistics.std(moments, space.floor)), sum=_pack('d', total),
         sum_of_squares=_pack('d', squares), rejected=statistics.rejected,
-        digest=statistics_digest(space.name, moments))
+        digest=running_statistics.digest(space.name, moments), since=statistics.since)
 
 
 def to_statistics(message: msg.Statistics, space: spaces.Space) -> records.Statistics:
     """Return the record of a Statistics message on ``space``; refuses one whose digest does not fit."""
     moments = _moments('statistics', message, space)
-    if statistics_digest(space.name, moments) != message.digest:
+    if running_statistics.digest(space.name, moments) != message.digest:
         raise ValueError(f'statistics {message.version}: count, mean and M2 do not match their digest')
     includes = tuple(records.ContributionId(c.worker, c.incarnation, c.sequence, c.first_round, c.last_round)
                      for c in message.includes)
-    return records.Statistics(message.version, space.name, moments, includes, message.frozen, message.rejected)
+    return records.Statistics(message.version, space.name, moments, includes, message.frozen, message.rejected,
+                              message.since)
 
 
 def from_receipt(consumer: str, incarnation: int, held: dict[int, int], run: str) -> msg.Receipt:

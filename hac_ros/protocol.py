@@ -5,7 +5,8 @@ started in its middle) asks for the round to be begun anew; the same random keys
 """
 import enum
 
-from hac_ros.records import ArmState, Statistics, StepId, Weights
+from hac_ros.learning import running_statistics
+from hac_ros.records import LEVELS, ArmState, Statistics, StepId, Weights
 
 KEPT_VERSIONS = 16
 
@@ -72,13 +73,25 @@ class Versions:
     def pair(self, version: int):
         """Return (weights of each level in order ..., statistics) of round ``version``; None until all are here.
 
-        Weights that were trained with another version of the statistics are no pair.
+        Weights that were trained with another version of the statistics are no pair. Raises ValueError for weights that
+        were trained with this version, but with other values: a normalizer that lost its journal makes such.
         """
         statistics = self._statistics.get(version)
         chosen = [kept.get(version) for kept in self._weights.values()]
         if statistics is None or any(w is None or w.statistics != version for w in chosen):
             return None
+        for weights in chosen:
+            _check_digest(weights, statistics)
         return (*chosen, statistics)
+
+
+def _check_digest(weights: Weights, statistics: Statistics) -> None:
+    digest = running_statistics.digest(statistics.space, statistics.moments)
+    if weights.statistics_digest != digest:
+        raise ValueError(
+            f'{LEVELS[weights.level]} weights {weights.version} were trained with other values of statistics '
+            f'{statistics.version} (digest {weights.statistics_digest[:12] or "unknown"}) than those that came '
+            f'({digest[:12]}): go on from the last checkpoint with resume:=true, or begin another run')
 
 
 def _keep(kept: dict, version: int, value) -> None:

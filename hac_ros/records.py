@@ -118,6 +118,7 @@ class Weights:
     statistics: int
     updates: int
     tensors: dict[str, np.ndarray]   # name -> float32 array
+    statistics_digest: str = ''      # of the statistics ``statistics``; empty: not known
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,17 @@ class Statistics:
     includes: tuple[ContributionId, ...] = ()
     frozen: bool = False
     rejected: int = 0
+    since: int = 0               # the moments count the rounds from this one on, besides what was loaded
 
     def last_round(self, worker: int) -> int:
         """Return the last round of ``worker`` that is included; -1 if there is none."""
         return max((c.last_round for c in self.includes if c.worker == worker), default=-1)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What somebody asked of the running statistics: it holds from version ``version`` on."""
+
+    version: int
+    frozen: bool
+    moments: Moments | None = None      # go on from these instead of what is known; None: with what is known

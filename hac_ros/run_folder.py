@@ -3,6 +3,7 @@
     runs/<name>/config.json    every setting, the seed, versions, the command: what it takes to run it again
                metrics.csv     a row a round            tensorboard/  the same as events
                checkpoint/     everything needed to go on
+               statistics.json running statistics, if their service was asked to save them
                bundle/         what acts: both policies, statistics, spaces, limits, evaluation
                proposals/      where the planner sent the gripper, for each evaluation
                films/          a film every so many evaluations, if asked for
@@ -61,6 +62,7 @@ class RunFolder:
         self.checkpoint = self.path / 'checkpoint'
         self.journal = self.checkpoint / 'journal'
         self.bundle = self.path / 'bundle'
+        self.statistics = self.path / 'statistics.json'
         self.proposals = self.path / 'proposals'
         self.films = self.path / 'films'
         self.log = self.path / 'log'

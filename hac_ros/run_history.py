@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from hac_ros import proposals, tasks
-from hac_ros.learning import journal, running_statistics
+from hac_ros.learning import journal, running_statistics, statistics_file
 from hac_ros.metrics_table import read_rows
 from hac_ros.proposals import Proposals
 from hac_ros.records import Contribution, Moments
@@ -104,8 +104,8 @@ def task_of(config: dict) -> Task:
 def _statistics(folder: RunFolder, config: dict) -> StatisticsHistory | None:
     path = folder.journal / 'normalizer.jsonl'
     content = path.read_bytes() if path.is_file() else b''
-    lines = content[:content.rfind(b'\n') + 1].splitlines()
-    parts = by_round([journal.from_json(json.loads(line)) for line in lines])
+    lines = (json.loads(line) for line in content[:content.rfind(b'\n') + 1].splitlines())
+    parts = by_round([journal.from_json(entry) for entry in lines if 'id' in entry])    # not what was asked or left out
     if not parts:
         return None
     return follow(parts, task_of(config), _given(config))
@@ -119,8 +119,7 @@ def _given(config: dict) -> Moments | None:
     space = task_of(config).observation
     if settings['mode'] == 'none' or not settings.get('initial') or not Path(settings['initial']).is_file():
         return running_statistics.empty(space.size)
-    sums = json.loads(Path(settings['initial']).read_bytes())
-    return running_statistics.from_sums(sums['count'], sums['sum'], sums['sum_of_squares'])
+    return statistics_file.read(settings['initial'], space)
 
 
 def by_round(contributions: list[Contribution]) -> dict[int, Moments]:

@@ -98,12 +98,17 @@ BEGIN_EPISODE = Topic('/fetch_emulator/begin_episode', BeginEpisode, None,
 JUDGE = Topic('/fetch_emulator/judge', JudgeEpisode, None, 'emulator service: how far the true state is from the goal')
 ADVANCE = Topic('/fetch_emulator/advance', Trigger, None,
                 'emulator service: advance by one control period, where it is stepped')
+FREEZE = Topic('{run}/statistics/freeze', SetBool, None,
+               'normalizer service: hold the statistics (true) or go on with all that has come (false)')
+SAVE = Topic('{run}/statistics/save', Trigger, None, "normalizer service: write the newest version to the run's statistics.json")
+LOAD = Topic('{run}/statistics/load', Trigger, None, "normalizer service: go on from the run's statistics.json")
+RESET_STATISTICS = Topic('{run}/statistics/reset', Trigger, None, 'normalizer service: begin again at count 0')
 
 TOPICS = (ARM_STATE, SUBGOAL, ARM_COMMAND, RESTART_ROUND, PLANNER_EPISODES, CONTROLLER_EPISODES, CONTRIBUTION,
           RECEIPT, STATISTICS, PLANNER_WEIGHTS, CONTROLLER_WEIGHTS, METRICS, STATUS, DIAGNOSTICS, CLOCK_TOPIC,
           MARKERS, JOINT_STATES, ROBOT_JOINT_STATES, OBJECT_POSE, TWIST_COMMAND, RUNSTOP, RUNSTOPPED, TF, HEARTBEAT,
           GUARD_ALIVE)
-SERVICES = (RESET, PAUSE, BEGIN_EPISODE, JUDGE, ADVANCE)
+SERVICES = (RESET, PAUSE, FREEZE, SAVE, LOAD, RESET_STATISTICS, BEGIN_EPISODE, JUDGE, ADVANCE)
 GRIPPER_ACTION = '/gripper_controller/gripper_action'               # control_msgs/action/GripperCommand
 TRAJECTORY_ACTION = '/arm_controller/follow_joint_trajectory'       # control_msgs/action/FollowJointTrajectory
 EPISODES = (CONTROLLER_EPISODES, PLANNER_EPISODES)     # by records.CONTROLLER, records.PLANNER

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from hac_ros import tasks
+from hac_ros import records, tasks
 from hac_ros.cli import Parser, key_values
 from hac_ros.cli.evaluate import number
 from hac_ros.evaluation import evaluate_bundle
@@ -189,7 +189,7 @@ class Chaos:
         """Whether the last count equals the frames of the episodes that both learners hold for these rounds."""
         newest = {}
         for entry in journal.ContributionJournal(self.folder.journal / 'normalizer.jsonl').read():
-            if not isinstance(entry, int):
+            if isinstance(entry, records.Contribution):
                 newest[entry.id.worker, entry.id.incarnation] = entry.id
         rounds = {(key.worker, round_) for key in newest.values() for round_ in range(key.first_round, key.last_round + 1)}
         frames = [self.frames(learner, rounds) for learner in ('planner_learner', 'controller_learner')]

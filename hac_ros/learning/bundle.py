@@ -13,6 +13,7 @@ from pathlib import Path
 
 import hac_ros
 from hac_ros import atomic_files, records, spaces, tasks, tensor_file
+from hac_ros.learning import running_statistics
 from hac_ros.records import ContributionId, Moments, Statistics, Weights
 
 FORMAT = 1
@@ -103,7 +104,8 @@ def _description(bundle: Bundle, digest: str) -> dict:
         'spaces': task_spaces(bundle.task), 'limits': task_limits(bundle.task, bundle.control),
         'planner': _numbers(bundle.planner), 'controller': _numbers(bundle.controller),
         'statistics': {'version': statistics.version, 'space': statistics.space, 'count': statistics.moments.count,
-                       'frozen': statistics.frozen, 'rejected': statistics.rejected,
+                       'frozen': statistics.frozen, 'rejected': statistics.rejected, 'since': statistics.since,
+                       'digest': running_statistics.digest(statistics.space, statistics.moments),
                        'includes': [asdict(item) for item in statistics.includes]},
         'settings': bundle.settings, 'report': bundle.report, 'policy': {'file': POLICY, 'digest': digest}}
 
@@ -125,7 +127,8 @@ def task_limits(task: str, control: str = 'mocap') -> dict:
 
 
 def _numbers(weights: Weights) -> dict:
-    return {'version': weights.version, 'statistics': weights.statistics, 'updates': weights.updates}
+    return {'version': weights.version, 'statistics': weights.statistics, 'updates': weights.updates,
+            'statistics_digest': weights.statistics_digest}
 
 
 def _hash(description: dict) -> str:
@@ -170,7 +173,7 @@ def _bundle(description: dict, tensors: dict) -> Bundle:
     moments = Moments(stated['count'], tensors['statistics/mean'], tensors['statistics/m2'])
     statistics = Statistics(stated['version'], stated['space'], moments,
                             tuple(ContributionId(**item) for item in stated['includes']), stated['frozen'],
-                            stated['rejected'])
+                            stated['rejected'], stated.get('since', 0))
     planner = Weights(records.PLANNER, **description['planner'], tensors=_named(tensors, 'planner/'))
     controller = Weights(records.CONTROLLER, **description['controller'], tensors=_named(tensors, 'controller/'))
     return Bundle(description['task'], description['control'], planner, controller, statistics,
@@ -192,6 +195,10 @@ def _check_pairing(bundle: Bundle):
         if weights.statistics != bundle.statistics.version:
             raise BundleRefused(f'the {name} was trained with statistics {weights.statistics}, '
                                 f'statistics {bundle.statistics.version} came with it')
+        # Bundles of before the digest hold none.
+        if weights.statistics_digest not in ('', running_statistics.digest(bundle.statistics.space, bundle.statistics.moments)):
+            raise BundleRefused(f'the {name} was trained with other values of statistics {weights.statistics} than those '
+                                'that came with it')
     if bundle.statistics.space != space.name or bundle.statistics.moments.mean.shape != (space.size,):
         raise BundleRefused(f'statistics of {bundle.statistics.space} ({bundle.statistics.moments.mean.size} values) '
                             f'came, task {bundle.task} wants {space.name} ({space.size} values)')

@@ -25,11 +25,12 @@ class Contributor:
         if round_ > self._last:
             self._waiting = {round_: running_statistics.of_samples(observation.reshape(-1, self.space.size))}
 
-    def next(self, newest_statistics: int, held: int | None) -> Contribution | None:
+    def next(self, newest_statistics: int, held: int | None, since: int = 0) -> Contribution | None:
         """Return the contribution that may go out now, None if there is none.
 
         newest_statistics: newest version that came. held: rounds of this worker that the normalizer holds, None
-        if it has not been heard.
+        if it has not been heard. since: the round from which on those statistics count. No incarnation's rounds lie on both
+        sides of it.
         """
         if held is None:
             return None
@@ -38,7 +39,7 @@ class Contributor:
         round_ = min(self._waiting, default=-1)
         if round_ < held or newest_statistics <= round_:
             return None
-        if self._newest is not None and round_ > self._last + 1:
+        if self._newest is not None and (round_ > self._last + 1 or self._newest.id.first_round < since <= round_):
             self._begin_incarnation()
         contribution = self._with(round_, *self._waiting[round_])
         self._store(contribution)     # raises if it cannot be stored: then nothing has changed
@@ -47,7 +48,11 @@ class Contributor:
         return contribution
 
     def _begin_incarnation(self) -> None:
-        """There is a gap: the worker was left out for a while, or what was stored is older than what was sent."""
+        """Begin again at count 0.
+
+        There is a gap (the worker was left out for a while, or what was stored is older than what was sent), or the
+        statistics were reset.
+        """
         self.incarnation, self._newest = self.incarnation + 1, None
 
     @property

@@ -1,7 +1,7 @@
 """What consumers have acknowledged, on disk before they say so: a process that dies forgets nothing.
 
     checkpoint/journal/<learner>/worker_<n>-<round>.safetensors   episodes that a learner holds
-                       normalizer.jsonl                           contributions, one a line, in order of arrival
+                       normalizer.jsonl                           contributions and requests, one a line, in order of arrival
                        planner_<worker>.json                      a worker's own contribution, before it is published
 """
 import dataclasses
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from hac_ros import atomic_files, tensor_file
-from hac_ros.records import Contribution, ContributionId, Episodes, Moments
+from hac_ros.records import Change, Contribution, ContributionId, Episodes, Moments
 
 KIND = 'episodes'
 _FILE = re.compile(r'worker_(\d+)-(\d{8})\.safetensors')
@@ -64,33 +64,49 @@ class EpisodeJournal:
 
 
 class ContributionJournal:
-    """What the normalizer entered, in order, one JSON object a line in the file at ``path``: contributions, and the
-    workers (integers) that it left out.
+    """What the normalizer entered, in order, one JSON object a line in the file at ``path``: contributions, the
+    workers (integers) that it left out, and changes of the statistics that were asked for.
     """
 
     def __init__(self, path):
         self.path = Path(path)
 
-    def append(self, entry: Contribution | int) -> None:
+    def append(self, entry: Contribution | Change | int) -> None:
         """Append durably; raises OSError if the disk does not take it."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with open(self.path, 'ab', buffering=0) as file:
             end = file.tell()
-            content = {'left_out': entry} if isinstance(entry, int) else to_json(entry)
-            line = (json.dumps(content) + '\n').encode()
+            line = (json.dumps(_entry_to_json(entry)) + '\n').encode()
             if file.write(line) < len(line):
                 file.truncate(end)
                 raise OSError(f'{self.path} took a part of a line only')
             os.fsync(file.fileno())
 
-    def read(self) -> list[Contribution | int]:
+    def read(self) -> list[Contribution | Change | int]:
         """Return what was appended; a line that a crash cut short, which nobody acknowledged, is removed."""
         content = self.path.read_bytes() if self.path.exists() else b''
         complete = content[:content.rfind(b'\n') + 1]
         if complete != content:
             atomic_files.write_bytes(self.path, complete)
-        entries = (json.loads(line) for line in complete.splitlines())
-        return [entry['left_out'] if 'left_out' in entry else from_json(entry) for entry in entries]
+        return [_entry_from_json(json.loads(line)) for line in complete.splitlines()]
+
+
+def _entry_to_json(entry: Contribution | Change | int) -> dict:
+    if isinstance(entry, int):
+        return {'left_out': entry}
+    if isinstance(entry, Change):
+        moments = None if entry.moments is None else _moments_to_json(entry.moments)
+        return {'change': {'version': entry.version, 'frozen': entry.frozen, 'moments': moments}}
+    return to_json(entry)
+
+
+def _entry_from_json(content: dict) -> Contribution | Change | int:
+    if 'left_out' in content:
+        return content['left_out']
+    if 'change' in content:
+        change = content['change']
+        return Change(change['version'], change['frozen'], change['moments'] and _moments_from_json(change['moments']))
+    return from_json(content)
 
 
 def write_contribution(path, contribution: Contribution) -> None:
@@ -106,12 +122,19 @@ def read_contribution(path) -> Contribution | None:
 
 def to_json(contribution: Contribution) -> dict:
     """Return a contribution as JSON values; JSON's numbers keep every bit of a float64."""
-    moments = contribution.moments
-    return {'id': dataclasses.asdict(contribution.id), 'space': contribution.space, 'count': moments.count,
-            'mean': moments.mean.tolist(), 'm2': moments.m2.tolist(), 'rejected': contribution.rejected}
+    return {'id': dataclasses.asdict(contribution.id), 'space': contribution.space,
+            **_moments_to_json(contribution.moments), 'rejected': contribution.rejected}
 
 
 def from_json(content: dict) -> Contribution:
     """Return the contribution that ``to_json`` gave."""
-    moments = Moments(content['count'], np.array(content['mean']), np.array(content['m2']))
-    return Contribution(ContributionId(**content['id']), content['space'], moments, content['rejected'])
+    return Contribution(ContributionId(**content['id']), content['space'], _moments_from_json(content),
+                        content['rejected'])
+
+
+def _moments_to_json(moments: Moments) -> dict:
+    return {'count': moments.count, 'mean': moments.mean.tolist(), 'm2': moments.m2.tolist()}
+
+
+def _moments_from_json(content: dict) -> Moments:
+    return Moments(content['count'], np.array(content['mean']), np.array(content['m2']))

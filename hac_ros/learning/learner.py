@@ -4,6 +4,7 @@ import torch
 
 from hac_ros.config import LevelConfig
 from hac_ros.learning import level as levels
+from hac_ros.learning import running_statistics
 from hac_ros.learning.normalization import Normalization
 from hac_ros.learning.replay import Replay
 from hac_ros.learning.td3 import Batch, Td3
@@ -31,9 +32,10 @@ class Learner:
         self.probe: tuple[np.ndarray, np.ndarray] | None = None
         self.metrics = self._metrics([])
 
-    def initial_weights(self) -> Weights:
-        """Return untrained weights, version 0."""
-        return self._weights(0, 0)
+    def initial_weights(self, statistics: Statistics | None = None) -> Weights:
+        """Return untrained weights, version 0, for ``statistics`` 0; None: for those that know nothing."""
+        space = self.task.observation
+        return self._weights(0, statistics or Statistics(0, space.name, running_statistics.empty(space.size)))
 
     def add(self, episodes: Episodes) -> bool:
         """Hold a round; False if it was held before. Raises ValueError for a wrong level, space or size."""
@@ -57,7 +59,7 @@ class Learner:
         self._measure_diversity(rows, features)
         self._measure_values(rows, features)
         self.replay.drop_before(rows)
-        return self._weights(version, statistics.version)
+        return self._weights(version, statistics)
 
     def measure(self, episodes: Episodes) -> dict[str, float]:
         """Return the metrics of a round: a pure function of it."""
@@ -135,8 +137,9 @@ class Learner:
             inputs, context = (torch.from_numpy(given) for given in (features(*start), self.level.context(*start)))
             self.metrics['planner/q_start'] = float(self.td3.value(inputs, context, self.td3.act(inputs)).mean())
 
-    def _weights(self, version: int, statistics: int) -> Weights:
-        return Weights(self.level.number, version, statistics, self.td3.updates, self.td3.tensors())
+    def _weights(self, version: int, statistics: Statistics) -> Weights:
+        digest = running_statistics.digest(statistics.space, statistics.moments)
+        return Weights(self.level.number, version, statistics.version, self.td3.updates, self.td3.tensors(), digest)
 
     def _check(self, episodes: Episodes):
         if episodes.level != self.level.number:

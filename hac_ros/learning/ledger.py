@@ -7,7 +7,7 @@ the sample variance", 1983), which makes the result independent of the order of 
 from collections import Counter
 
 from hac_ros.learning import running_statistics
-from hac_ros.records import Contribution, Moments, Statistics
+from hac_ros.records import Change, Contribution, Moments, Statistics
 
 
 class Ledger:
@@ -21,9 +21,11 @@ class Ledger:
     TRIES = 3
 
     def __init__(self, space, workers: int, initial: Moments | None = None, live: bool = True):
-        self.space, self.live = space, live
+        self.space, self.frozen = space, not live
         self.initial = running_statistics.empty(space.size) if initial is None else initial
+        self.since = 0                               # rounds from this one on are added to ``initial``
         self.version = 0                             # the next to be made
+        self._moments = self.initial                 # of the version before
         self.awaited: set[int] = set(range(workers))
         self._newest: dict[tuple[int, int], Contribution] = {}
         self._left_out: Counter = Counter()          # worker -> how often
@@ -44,6 +46,9 @@ class Ledger:
         if key.last_round > self.version - 2:
             raise ValueError(f'contribution of worker {key.worker} for round {key.last_round} came, but statistics '
                              f'{key.last_round + 1} are not out yet')
+        if key.first_round < self.since <= key.last_round:
+            raise ValueError(f'contribution of worker {key.worker} for rounds {key.first_round} to {key.last_round} came, '
+                             f'but the statistics count anew from round {self.since} on: one incarnation must not hold both')
         for other in self._of(key.worker):
             apart = key.last_round < other.id.first_round or key.first_round > other.id.last_round
             if other.id.incarnation != key.incarnation and not apart:
@@ -89,11 +94,26 @@ class Ledger:
         if not self.ready():
             raise ValueError(f'statistics {self.version} wait for the workers {self.overdue()}')
         parts = self.contributions()
-        moments = running_statistics.merge_all([self.initial] + [c.moments for c in parts]) if self.live else self.initial
-        made = Statistics(self.version, self.space.name, moments, tuple(c.id for c in parts), not self.live,
-                          sum(c.rejected for c in parts))
+        if not self.frozen:
+            counted = [c.moments for c in parts if c.id.first_round >= self.since]
+            self._moments = running_statistics.merge_all([self.initial, *counted])
+        made = Statistics(self.version, self.space.name, self._moments, tuple(c.id for c in parts), self.frozen,
+                          sum(c.rejected for c in parts), self.since)
         self.version += 1
         return made
+
+    def apply(self, change: Change) -> None:
+        """Freeze, go on, or start from other moments, from the next version on.
+
+        Rounds that can have been contributed before that version is out do not count in what starts anew; all later ones
+        do. Frozen statistics still name what is committed. Raises ValueError if ``change`` is of another version.
+        """
+        if change.version != self.version:
+            raise ValueError(f'a change of statistics {change.version} came, {self.version} is the next version')
+        self.frozen = change.frozen
+        if change.moments is not None:
+            self.initial = self._moments = change.moments
+            self.since = max(0, self.version - 1)
 
     def frames(self) -> int:
         """Return how many observations the contributions hold, those that were rejected included."""

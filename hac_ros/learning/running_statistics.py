@@ -6,6 +6,7 @@ count: count 0 means that nothing is known, and normalises as the identity (mean
 Source of the pairwise merge: Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing
 sample variances", 1979.
 """
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -116,6 +117,14 @@ def std(moments: Moments, floor) -> np.ndarray:
     if not moments.count:
         return np.ones_like(moments.m2)
     return np.maximum(np.sqrt(moments.m2 / moments.count), floor)
+
+
+def digest(space: str, moments: Moments) -> str:
+    """Return the SHA-256 (hexadecimal) over the space's name, count, mean and M2."""
+    result = hashlib.sha256(f'{space}/{moments.count}'.encode())
+    for values in (moments.mean, moments.m2):
+        result.update(np.ascontiguousarray(values, dtype=np.float64).tobytes())
+    return result.hexdigest()
 
 
 def _check(moments: Moments):

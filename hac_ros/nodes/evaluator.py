@@ -97,17 +97,19 @@ class EvaluatorNode(Node):
     def evaluate_due(self) -> None:
         """Evaluate, in order, the versions that are complete, permitted, and have not been evaluated."""
         for version in sorted(self.complete):
-            pair = self.versions.pair(version)
-            if pair is not None and self.judged < version < self.permitted:
-                self.try_evaluating(version, pair)
+            if self.judged < version < self.permitted:
+                self.try_evaluating(version)
         self.complete = {version for version in self.complete if version > self.judged}
 
-    def try_evaluating(self, version: int, pair) -> None:
-        """Evaluate ``version``; weights that do not fit task or settings are refused, others may follow."""
+    def try_evaluating(self, version: int) -> None:
+        """Evaluate ``version``; weights that do not fit task, settings or statistics are refused, others may follow."""
+        judged = self.judged
         try:
-            self.evaluate(version, pair)
+            pair = self.versions.pair(version)
+            if pair is not None:
+                self.evaluate(version, pair)
         except ValueError as error:
-            self.judged = version - 1
+            self.judged = judged if judged == self.judged else version - 1
             self.health.refuse('weights refused', error)
 
     def evaluate(self, version: int, pair) -> None:

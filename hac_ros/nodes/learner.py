@@ -133,7 +133,7 @@ class LearnerNode(Node):
         while self.version in self.pending and self.holdings.covers(self.pending[self.version]):
             statistics = self.pending.pop(self.version)
             began = time.monotonic()
-            weights = self.learner.learn(statistics, self.version) if self.version else self.learner.initial_weights()
+            weights = self.learner.learn(statistics, self.version) if self.version else self.learner.initial_weights(statistics)
             self.training[self.version] = {**self.learner.training_metrics(),
                                            f'wall/{self.options.level}_learning': time.monotonic() - began}
             self.publish(weights)
@@ -173,9 +173,11 @@ class LearnerNode(Node):
         for each in (self.last, weights):
             kept.update({f'weights/{each.version}/{name}': value for name, value in each.tensors.items()})
         updates = {str(each.version): each.updates for each in (self.last, weights)}
+        digests = {str(each.version): each.statistics_digest for each in (self.last, weights)}
         training = {str(each.version): _fit_for_json(self.training[each.version]) for each in (self.last, weights)}
         checkpoint.write_part(self.folder, self.consumer, weights.version, kept,
                               {'learner': info, 'updates': updates, 'training': training,
+                               'statistics': digests,
                                'held': self.holdings.state()})
         oldest = checkpoint.oldest(self.folder)
         if oldest is not None:
@@ -202,7 +204,8 @@ class LearnerNode(Node):
             prefix = f'weights/{version}/'
             tensors = {n.removeprefix(prefix): v for n, v in part.tensors.items() if n.startswith(prefix)}
             self.training[version] = _from_json(part.info['training'][str(version)])
-            self.last = records.Weights(self.number, version, version, part.info['updates'][str(version)], tensors)
+            self.last = records.Weights(self.number, version, version, part.info['updates'][str(version)], tensors,
+                                        part.info['statistics'][str(version)])
             self.weights.publish(messages.from_weights(self.last, self.config.run, self.get_clock().now().to_msg()))
         self.version = part.version + 1
 

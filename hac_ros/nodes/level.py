@@ -106,10 +106,11 @@ class LevelNode(Node):
 
     def begin(self, state: ArmState) -> bool:
         """Begin a round; return False, keeping the state, while no weights and statistics that fit are here."""
-        pair, self.waiting = self.versions.pair(state.id.round), state
-        if pair is None:
-            return False
+        self.waiting = state
         try:
+            pair = self.versions.pair(state.id.round)
+            if pair is None:
+                return False
             self.level.begin(state.id.round, *pair, explore=self.learns)
         except ValueError as error:
             self.health.refuse('weights refused', error)

@@ -1,17 +1,17 @@
 """Owner of the running statistics."""
 import dataclasses
-import json
 import time
 
-from hac_ros import acting, messages, records, tasks, topics
+from hac_ros import acting, atomic_files, messages, records, tasks, topics
 from hac_ros.config import ActingConfig, NormalizerConfig, RunConfig
-from hac_ros.learning import running_statistics
+from hac_ros.learning import statistics_file
 from hac_ros.learning.holdings import participants
 from hac_ros.learning.journal import ContributionJournal
 from hac_ros.learning.ledger import Ledger
 from hac_ros.nodes import process
 from hac_ros.nodes.health import Health
 from hac_ros.nodes.ownership import Ownership
+from hac_ros.nodes.statistics_services import StatisticsServices
 from hac_ros.parameters import declare
 from hac_ros.run_folder import RunFolder
 
@@ -45,7 +45,9 @@ class Normalizer(Node):
             self.serve(bundle.statistics)
             return
         topics.subscribe(self, topics.CONTRIBUTION, self.on_contribution, run)
-        self.journal = ContributionJournal(RunFolder(self.config.folder, run).journal / 'normalizer.jsonl')
+        folder = RunFolder(self.config.folder, run)
+        self.journal = ContributionJournal(folder.journal / 'normalizer.jsonl')
+        self.requests = StatisticsServices(self, run, folder.statistics, self.change)
         self.advance()
         self.restore()
         self.acknowledge()
@@ -59,13 +61,7 @@ class Normalizer(Node):
     def _initial(self):
         if self.settings.mode == 'none' or not self.settings.initial:
             return None
-        with open(self.settings.initial) as file:
-            given = json.load(file)
-        moments = running_statistics.from_sums(given['count'], given['sum'], given['sum_of_squares'])
-        if moments.mean.size != self.space.size:
-            raise ValueError(f'normalizer.initial {self.settings.initial}: {moments.mean.size} dimensions came, '
-                             f'{self.space.size} ({self.space.name}) are wanted')
-        return moments
+        return statistics_file.read(self.settings.initial, self.space)
 
     def on_contribution(self, msg):
         """Enter a worker's contribution and publish the versions that it completes."""
@@ -92,6 +88,22 @@ class Normalizer(Node):
         self.advance()
         self.acknowledge()
 
+    def change(self, frozen: bool | None = None, moments: records.Moments | None = None) -> int:
+        """Enter what a service asked for; return the version from which on it holds. What is not given stays.
+
+        Raises ValueError where the settings forbid it, OSError, with nothing changed, while the journal takes nothing.
+        """
+        if self.settings.mode == 'none':
+            raise ValueError('normalizer.mode is none: these statistics are always the identity; start with live or frozen')
+        self.go_on()
+        if self.unwritten:
+            raise atomic_files.WriteFailed(f'{self.journal.path} takes nothing at present, so nothing was changed: make '
+                                           'room, then try again')
+        change = records.Change(self.ledger.version, self.ledger.frozen if frozen is None else frozen, moments)
+        self.journal.append(change)
+        self.ledger.apply(change)
+        return change.version
+
     def acknowledge(self) -> None:
         """Tell up to which round each worker's are held."""
         held = {worker: self.ledger.held(worker) for worker in self.ledger.workers()}
@@ -100,7 +112,8 @@ class Normalizer(Node):
     def advance(self) -> None:
         """Publish every version whose rounds are covered."""
         while self.ledger.ready():
-            self.publish(self.ledger.make())
+            self.newest = self.ledger.make()
+            self.publish(self.newest)
             self.waits_since = None
 
     def on_timer(self) -> None:
@@ -137,7 +150,8 @@ class Normalizer(Node):
     def restore(self) -> None:
         """Enter what the journal holds: the versions made of it are published again."""
         for entry in self.journal.read():
-            self.ledger.leave_out(entry) if isinstance(entry, int) else self.ledger.add(entry)
+            enter = {int: self.ledger.leave_out, records.Change: self.ledger.apply}.get(type(entry), self.ledger.add)
+            enter(entry)
             self.advance()
 
     def close(self) -> None:

@@ -57,7 +57,9 @@ class PlannerNode(LevelNode):
         if not self.learns:
             return
         try:
-            contribution = self.contributor.next(self.versions.newest_statistics(), self.held)
+            newest = self.versions.newest_statistics()
+            since = 0 if newest < 0 else self.versions.statistics(newest).since
+            contribution = self.contributor.next(newest, self.held, since)
         except atomic_files.WriteFailed as error:
             self.health.refuse('contribution not stored', error)
             return

@@ -1,5 +1,6 @@
 """Who contributed what to the running statistics."""
 import dataclasses
+from decimal import Decimal, localcontext
 from fractions import Fraction
 
 import numpy as np
@@ -11,6 +12,7 @@ from hac_ros import spaces
 from hac_ros.learning import running_statistics
 from hac_ros.learning.contributor import Contributor
 from hac_ros.learning.ledger import Ledger
+from hac_ros.records import Change
 
 SPACE = spaces.SUBGOAL
 ROWS = 7
@@ -52,33 +54,77 @@ def test_statistics_of_a_version_cover_the_rounds_up_to_two_before_it():
 
 @settings(deadline=None)
 @given(st.data())
-def test_order_losses_and_duplicates_do_not_change_a_bit(data):
-    sent = history(0, (2, 3), 5) + history(1, (1,), 5)
+def test_order_losses_duplicates_and_late_joiners_do_not_change_a_bit(data):
+    joined = data.draw(st.integers(0, 4))
+    cuts = [data.draw(st.sets(st.integers(1, 4))) for _ in range(2)]
+    sent = history(0, cuts[0], 5) + history(1, cuts[1], 5) + list(late(2, range(joined, 5)))
     last = {(c.id.worker, c.id.incarnation): c for c in sent}
     kept = [c for c in sent if last[c.id.worker, c.id.incarnation] is c or data.draw(st.booleans())]
-    arrivals = data.draw(st.permutations(kept + kept[:3]))
+    repeated = data.draw(st.lists(st.sampled_from(kept), max_size=6))
     ledger, reference = started(2, version=6), started(2, version=6)
-    for contribution in arrivals:
+    for contribution in data.draw(st.permutations(kept + repeated)):
         ledger.add(contribution)
     for contribution in sent:
         reference.add(contribution)
     got, wanted = ledger.make(), reference.make()
-    assert got.includes == wanted.includes and got.moments.count == wanted.moments.count == 10 * ROWS
+    assert got.includes == wanted.includes and got.moments.count == wanted.moments.count == (15 - joined) * ROWS
     assert np.array_equal(got.moments.mean, wanted.moments.mean) and np.array_equal(got.moments.m2, wanted.moments.m2)
 
 
-@settings(deadline=None)
-@given(st.sets(st.integers(1, 7)), st.sets(st.integers(1, 7)))
-def test_any_partition_over_workers_and_incarnations_is_near_exact_arithmetic(first, second):
-    ledger = started(2, version=9)
-    for contribution in history(0, first, 8) + history(1, second, 8):
-        ledger.add(contribution)
-    moments = ledger.make().moments
-    column = [Fraction(float(x)) for w in (0, 1) for r in range(8) for x in observations(w, r)[:, 0]]
+# Squares of what is smaller than 1e-140 underflow.
+LARGE = st.floats(-1e6, 1e6).map(lambda x: x if abs(x) > 1e-140 else 0.0)
+
+
+def contributed(worker, stream, places):
+    """Return the contributions of ``worker`` for its part of ``stream``: places tell (worker, round, incarnation)."""
+    contributor = None
+    for round_ in sorted({place[1] for place in places if place[0] == worker}):
+        rows = [x for x, place in zip(stream, places) if place[:2] == (worker, round_)]
+        anew = max(place[2] for place in places if place[:2] == (worker, round_))
+        if contributor is None or anew:
+            contributor = Contributor(worker, 1000 + round_, SPACE)
+        contributor.finish(round_, np.repeat(np.array(rows)[:, None], SPACE.size, axis=1))
+        yield contributor.next(round_ + 1, round_)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.tuples(LARGE, st.tuples(st.integers(0, 2), st.integers(0, 5), st.booleans())), min_size=1, max_size=60))
+def test_any_partition_over_workers_rounds_and_incarnations_is_near_exact_arithmetic(placed):
+    stream, places = zip(*placed)
+    ledger = started(workers=1, version=9)
+    for worker in range(3):
+        for contribution in contributed(worker, stream, places):
+            ledger.add(contribution)
+    ledger.awaited = {0}        # whoever had no sample in the last round is not waited for
+    ledger.version = 1 + ledger.held(0)
+    moments, scale = ledger.make().moments, max(map(abs, stream)) or 1.0
+    mean, std = exact(stream)
+    assert moments.count == len(stream)
+    assert np.abs(moments.mean - float(mean)).max() <= 1e-12 * scale
+    assert np.abs(running_statistics.std(moments, np.zeros(SPACE.size)) - std).max() <= 1e-12 * scale
+
+
+def exact(stream):
+    """Return mean, rational, and standard deviation, rounded once, of floats."""
+    column = [Fraction(x) for x in stream]
     mean = sum(column) / len(column)
-    assert moments.count == len(column)
-    assert abs(Fraction(float(moments.mean[0])) - mean) < Fraction(1, 10**12)
-    assert abs(moments.m2[0] - float(sum((x - mean)**2 for x in column))) < 1e-10
+    variance = sum((x - mean)**2 for x in column) / len(column)
+    with localcontext() as context:
+        context.prec = 60
+        return mean, float((Decimal(variance.numerator) / Decimal(variance.denominator)).sqrt())
+
+
+def test_a_thousand_million_samples_with_a_large_offset_keep_nine_digits():
+    blocks = [running_statistics.of_samples(np.random.default_rng(n).normal(1e6, 0.05, (10_000, 1)))[0] for n in range(20)]
+    total = running_statistics.empty(1)
+    for number in range(100_000):       # as a worker merges one round after the other
+        total = running_statistics.merge(total, blocks[number % 20])
+    means, m2s = ([Fraction(float(getattr(block, name)[0])) for block in blocks] for name in ('mean', 'm2'))
+    mean = sum(means) / 20
+    variance = sum(m2s) / 200_000 + sum((x - mean)**2 for x in means) / 20
+    assert total.count == 10**9
+    assert abs(Fraction(float(total.mean[0])) / mean - 1) < 1e-12
+    assert abs(total.m2[0] / 1e9 / float(variance) - 1) < 1e-9
 
 
 def test_a_round_that_is_run_again_counts_once():
@@ -226,3 +272,103 @@ def test_samples_that_are_not_finite_are_left_out_and_counted():
     contribution = contributor.next(1, 0)
     assert (contribution.moments.count, contribution.rejected) == (ROWS - 1, 1)
     assert np.isfinite(contribution.moments.mean).all()
+
+
+# What may be asked of the statistics of a run that goes on
+
+
+class Rounds:
+    """One worker and its ledger, round after round, as the protocol has them take turns."""
+
+    def __init__(self):
+        self.ledger, self.contributor = started(workers=1), Contributor(0, 1, SPACE)
+        self.entries, self.made = [], []
+
+    def run(self, rounds):
+        for round_ in rounds:
+            self.contributor.finish(round_, observations(0, round_))
+            newest = self.made[-1].since if self.made else 0
+            self.enter(self.contributor.next(self.ledger.version - 1, self.ledger.held(0), newest))
+            self.made.append(self.ledger.make())
+        return self.made[-1]
+
+    def ask(self, frozen=None, moments=None):
+        ledger = self.ledger
+        self.enter(Change(ledger.version, ledger.frozen if frozen is None else frozen, moments))
+
+    def enter(self, entry):
+        self.entries.append(entry)
+        self.ledger.apply(entry) if isinstance(entry, Change) else self.ledger.add(entry)
+
+
+def samples_of(*rounds):
+    return running_statistics.of_samples(np.concatenate([observations(0, round_) for round_ in rounds]))[0]
+
+
+def near(moments, wanted):
+    return moments.count == wanted.count and np.allclose(moments.mean, wanted.mean, atol=1e-12, rtol=0) and np.allclose(
+        moments.m2, wanted.m2, atol=1e-9, rtol=0)
+
+
+def test_what_is_asked_holds_from_the_next_version_on():
+    run = Rounds()
+    before = run.run(range(3))
+    run.ask(frozen=True)
+    held = run.run(range(3, 5))
+    assert held.frozen and held.version == before.version + 2 and held.last_round(0) == 4
+    assert held.moments is before.moments, 'frozen statistics do not move, but name what is committed'
+    run.ask(frozen=False)
+    assert near(run.run([5]).moments, samples_of(*range(6))), 'what came meanwhile counts when they go on'
+
+
+def test_a_reset_begins_at_count_0_and_counts_every_later_round_once():
+    run = Rounds()
+    run.run(range(3))               # statistics 4 are out, 5 is next: round 3 can be contributed before it is
+    run.ask(moments=running_statistics.empty(SPACE.size))
+    first = run.run([3])
+    assert (first.version, first.moments.count, first.since, first.last_round(0)) == (5, 0, 4, 3)
+    assert near(run.run([4]).moments, samples_of(4))
+    last = run.run([5, 6])
+    assert near(last.moments, samples_of(4, 5, 6)) and [c.first_round for c in last.includes] == [0, 4]
+
+
+def test_loaded_statistics_are_gone_on_from_and_stay_where_they_are_frozen():
+    given = running_statistics.of_samples(observations(7, 7))[0]
+    run = Rounds()
+    run.run(range(2))
+    run.ask(frozen=True, moments=given)
+    assert run.run([2, 3, 4]).moments is given
+    run.ask(frozen=False)
+    wanted = running_statistics.of_samples(np.concatenate([observations(7, 7), *(observations(0, r) for r in (3, 4, 5))]))[0]
+    assert near(run.run([5]).moments, wanted)
+
+
+def test_what_was_entered_again_gives_the_same_versions_to_the_bit():
+    run = Rounds()
+    run.run(range(2))
+    run.ask(moments=running_statistics.of_samples(observations(7, 7))[0])
+    run.run(range(2, 5))
+    run.ask(frozen=True)
+    run.run([5])
+    again, made = started(workers=1), []
+    for entry in run.entries:
+        again.apply(entry) if isinstance(entry, Change) else again.add(entry)
+        while again.ready():
+            made.append(again.make())
+    assert [(m.version, m.frozen, m.since, m.includes) for m in made] == [
+        (m.version, m.frozen, m.since, m.includes) for m in run.made]
+    assert all(np.array_equal(a.moments.m2, b.moments.m2) for a, b in zip(made, run.made, strict=True))
+
+
+def test_a_contribution_with_rounds_of_before_and_after_a_reset_is_refused():
+    ledger = started(workers=1)
+    ledger.add(history(0, (), 1)[0])
+    ledger.apply(Change(2, False, running_statistics.empty(SPACE.size)))
+    ledger.make()
+    with pytest.raises(ValueError, match='rounds 0 to 1 came, but the statistics count anew from round 1 on'):
+        ledger.add(history(0, (), 2)[1])
+
+
+def test_a_change_of_another_version_is_refused():
+    with pytest.raises(ValueError, match='a change of statistics 7 came, 2 is the next version'):
+        started(workers=1).apply(Change(7, True))

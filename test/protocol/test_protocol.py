@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hac_ros.learning import running_statistics
 from hac_ros.protocol import Commit, Follower, Schedule, Turn, Versions, training_rounds
 from hac_ros.records import Moments, Statistics, StepId, Weights
 
@@ -37,8 +38,11 @@ def test_another_runs_or_workers_states_are_foreign(step):
     assert Follower('run', 0).turn(step) is Turn.FOREIGN
 
 
+DIGEST = running_statistics.digest('fetch_gripper', Moments(0, np.zeros(10), np.zeros(10)))
+
+
 def weights(level, version, statistics=None):
-    return Weights(level, version, version if statistics is None else statistics, 0, {})
+    return Weights(level, version, version if statistics is None else statistics, 0, {}, DIGEST)
 
 
 def statistics(version):
@@ -54,6 +58,14 @@ def test_a_pair_is_complete_only_with_weights_trained_with_those_statistics():
     assert versions.pair(3) is None
     versions.add_weights(weights(1, 3))
     assert [w.level for w in versions.pair(3)[:2]] == [1, 0]
+
+
+def test_weights_that_were_trained_with_other_values_of_their_statistics_are_refused():
+    versions = Versions([0])
+    versions.add_weights(weights(0, 3))
+    versions.add_statistics(Statistics(3, 'fetch_gripper', Moments(9, np.ones(10), np.ones(10))))
+    with pytest.raises(ValueError, match='controller weights 3 were trained with other values of statistics 3'):
+        versions.pair(3)
 
 
 def test_old_versions_are_forgotten_and_recent_ones_kept():

@@ -44,6 +44,13 @@ def rewrite(folder, change):
     (folder / 'bundle.json').write_text(json.dumps(description))
 
 
+def test_weights_that_were_trained_with_other_values_of_the_statistics_are_refused(tmp_path):
+    whole = example()
+    with pytest.raises(BundleRefused, match='planner was trained with other values of statistics 7'):
+        write_bundle(tmp_path / 'bundle', dataclasses.replace(
+            whole, planner=dataclasses.replace(whole.planner, statistics_digest='0' * 64)))
+
+
 def test_a_bundle_returns_as_it_was_written(folder):
     wanted, came = example(), read_bundle(folder, 'reach', 'mocap')
     assert (came.task, came.control, came.settings, came.report) == \

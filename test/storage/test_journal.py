@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from hac_ros.learning import journal
-from hac_ros.records import Contribution, ContributionId, Episodes, Moments
+from hac_ros.records import Change, Contribution, ContributionId, Episodes, Moments
 
 
 def episodes(worker, round_):
@@ -63,8 +63,11 @@ def test_contributions_come_back_bit_for_bit(tmp_path):
     for sequence in (1, 2, 3):
         book.append(contribution(sequence))
     book.append(7)
-    *contributions, left_out = book.read()
-    assert left_out == 7
+    book.append(Change(4, True, contribution(2).moments))
+    book.append(Change(5, False))
+    *contributions, left_out, loaded, unfrozen = book.read()
+    assert left_out == 7 and (loaded.version, loaded.frozen) == (4, True) and unfrozen == Change(5, False)
+    assert np.array_equal(loaded.moments.m2, contribution(2).moments.m2)
     for read, sequence in zip(contributions, (1, 2, 3), strict=True):
         assert equal(read, contribution(sequence))
         assert np.array_equal(read.moments.mean, contribution(sequence).moments.mean)

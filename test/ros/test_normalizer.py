@@ -1,0 +1,101 @@
+"""What may be asked of the running statistics of a run, of the real node, which is killed on the way."""
+import json
+import signal
+
+import numpy as np
+import pytest
+import wire as wires
+from wire import RUN, STAMP, TASK, Wire
+
+from hac_ros import messages, records, topics
+from hac_ros.learning import running_statistics
+from std_srvs.srv import SetBool, Trigger
+
+ROWS = 40
+
+
+@pytest.fixture
+def wire(listener, processes, tmp_path):
+    return Wire(listener, processes, tmp_path)
+
+
+def observations(round_):
+    return np.random.default_rng(round_).normal(1.0, 0.2, (ROWS, TASK.observation.size))
+
+
+def contribution(first, last, incarnation=5):
+    moments = running_statistics.merge_all([running_statistics.of_samples(observations(r))[0] for r in range(first, last + 1)])
+    key = records.ContributionId(0, incarnation, 1 + last - first, first, last)
+    return messages.from_contribution(records.Contribution(key, TASK.observation.name, moments), RUN, STAMP)
+
+
+class Normalizer:
+    """The node, and what it has published by version."""
+
+    def __init__(self, wire):
+        self.wire, self.heard = wire, {}
+        topics.subscribe(wire.listener.node, topics.STATISTICS, lambda msg: self.heard.update({msg.version: msg}), RUN)
+
+    def start(self):
+        self.heard.clear()
+        self.wire.start('normalizer')
+        self.version(1)
+
+    def kill(self):
+        self.wire.process.send_signal(signal.SIGKILL)
+        self.wire.process.wait(30)
+
+    def version(self, number):
+        return self.wire.listener.until(lambda: self.heard.get(number), f'statistics {number}')
+
+    def contribute(self, first, last, incarnation=5):
+        self.wire.send(topics.CONTRIBUTION, contribution(first, last, incarnation))
+        return self.version(last + 2)
+
+    def ask(self, service, request=None):
+        return self.wire.listener.call(service.type, service.path(RUN), request or Trigger.Request())
+
+
+def values(msg):
+    return msg.version, msg.count, msg.mean.tolist(), msg.m2.tolist(), msg.frozen, msg.since, msg.digest
+
+
+def test_statistics_are_saved_frozen_reset_and_loaded_and_a_killed_normalizer_forgets_none_of_it(wire):
+    node = Normalizer(wire)
+    node.start()
+    assert not node.ask(topics.LOAD).success, 'there is no file yet'
+    saved = node.contribute(0, 0)
+    answer = node.ask(topics.SAVE)
+    assert answer.success and f'statistics 2 ({ROWS} samples' in answer.message
+    path = wire.root / RUN / 'statistics.json'
+    assert json.loads(path.read_text())['digest'] == saved.digest
+
+    assert node.ask(topics.FREEZE, SetBool.Request(data=True)).message.endswith('from version 3 on')
+    held = node.contribute(0, 1)
+    assert held.frozen and held.digest == saved.digest and held.includes[0].last_round == 1
+    assert node.ask(topics.FREEZE, SetBool.Request(data=False)).success
+    assert node.contribute(0, 2).count == 3 * ROWS
+
+    assert node.ask(topics.RESET_STATISTICS).message == 'statistics begin at count 0 with version 5'
+    assert (node.contribute(0, 3).count, node.version(5).since) == (0, 4)
+    wire.send(topics.CONTRIBUTION, contribution(0, 4))
+    wire.refuses('the statistics count anew from round 4 on')
+    assert node.contribute(4, 4, incarnation=6).count == ROWS
+
+    assert node.ask(topics.LOAD).success
+    assert node.contribute(4, 5, incarnation=6).digest == saved.digest
+    heard = {number: values(msg) for number, msg in node.heard.items()}
+    node.kill()
+    node.start()
+    assert values(node.version(7)) == heard[7]
+    assert {number: values(msg) for number, msg in node.heard.items()} == heard
+
+    path.write_text(path.read_text().replace('"count": 40', '"count": 41'))
+    refused = node.ask(topics.LOAD)
+    assert not refused.success and 'do not match their digest' in refused.message
+    assert node.contribute(6, 6, incarnation=7).count == 2 * ROWS, 'nothing was changed'
+
+
+def test_wire_and_node_agree_on_what_the_first_weights_are_for():
+    assert wires.statistics().digest == running_statistics.digest(
+        TASK.observation.name, running_statistics.empty(TASK.observation.size))
