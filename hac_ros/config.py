@@ -381,5 +381,13 @@ class RandomizationConfig(Checked):
                                  'are wanted')
 
 
+@dataclass(frozen=True)
+class EmulatorConfig(Checked):
+    """How the emulated robot's time goes."""
+
+    pace: float = option(1.0, 'Simulated seconds a second: 1 real time on the system\'s clock; else with /clock; 0: one control '
+                         'period for each twist', low=0.0, high=100.0)
+
+
 NOMINAL = RandomizationConfig((0.2, 0.2), (1.0, 1.0), (1.0, 1.0), (0.0, 0.0), (0.0, 0.0), (1.0, 1.0),
                               0.0, 0.0, 0.0, 0.0, 0.0, (0, 0), 0.0)   # nothing differs, nothing is noisy

@@ -30,6 +30,7 @@ _FETCH = ('fetch', config.FetchConfig), ('randomization', config.RandomizationCo
 _BRIDGE, _NORMALIZER = ('bridge', config.BridgeConfig), ('normalizer', config.NormalizerConfig)
 DECLARED = {
     'mujoco_bridge': (_RUN, _BRIDGE, *_FETCH),
+    'fetch_emulator': (_RUN, ('emulator', config.EmulatorConfig), ('randomization', config.RandomizationConfig)),
     'planner': (_RUN, _ACTING, _PLANNER),
     'controller': (_RUN, _ACTING, _CONTROLLER),
     'normalizer': (_RUN, _ACTING, _NORMALIZER),

@@ -17,9 +17,9 @@ from hac_ros.tasks import Task
 
 TICKS = round(constants.SUBSTEPS * constants.TIMESTEP / PERIOD)   # of the twist controller in a control step
 SUBTICKS = constants.SUBSTEPS // TICKS                            # physics steps in a tick
-_STIFFNESS = np.array(fetch_scene.STIFFNESS)
+STIFFNESS = np.array(fetch_scene.STIFFNESS)
 # What a velocity needs: the servo's gain on it, and what the joint's damping takes.
-_FORWARD = _STIFFNESS * fetch_scene.DAMPING_TIME + fetch_scene.DAMPING
+FORWARD = STIFFNESS * fetch_scene.DAMPING_TIME + fetch_scene.DAMPING
 # A finger's target runs ahead of it no further than this [m]: its full force.
 LEAD = kinematics.FINGER_EFFORT / fetch_scene.FINGER_STIFFNESS
 
@@ -65,7 +65,7 @@ class FetchControl:
         speeds = velocity[:, None] + change * share
         places = position[:, None] + PERIOD * share * (velocity[:, None] + change * share / 2)
         first = tick * SUBTICKS
-        self.forces[:, first:first + SUBTICKS, :7] = places * _STIFFNESS + speeds * _FORWARD
+        self.forces[:, first:first + SUBTICKS, :7] = places * STIFFNESS + speeds * FORWARD
 
     def _move_fingers(self, command: np.ndarray) -> None:
         measured = self.readout.fingers.mean(axis=1)

@@ -94,7 +94,8 @@ class GripperResult:
 class GripperAction:
     """A goal of the gripper: reached within 2 mm, or stalled when it has moved under 5 mm in 2 s.
 
-    effort [N]: the most that a finger may push; -1 takes the power off, as the real driver does.
+    effort [N]: the most that a finger may push; -1 takes the power off, as the real driver does. result: how it stands.
+    ended: why it was ended from outside; empty while that has not happened.
     """
 
     def __init__(self, now: float, opening: float, position: float, max_effort: float = 0.0):
@@ -105,13 +106,20 @@ class GripperAction:
         self.powered = max_effort >= 0.0
         self.effort = min(max_effort or kinematics.FINGER_EFFORT, kinematics.FINGER_EFFORT) if self.powered else 0.0
         self.moved_at, self.moved_from = now, opening
+        self.ended, self.result = '', GripperResult(opening, False, False)
+
+    @property
+    def running(self) -> bool:
+        """Whether it is neither done nor ended."""
+        return not (self.ended or self.result.done)
 
     def update(self, now: float, opening: float) -> GripperResult:
         """Return how the goal stands with the gripper at ``opening`` [m]."""
         if abs(opening - self.moved_from) >= STALL_MOTION:
             self.moved_at, self.moved_from = now, opening
         reached = abs(opening - self.position) <= REACHED
-        return GripperResult(opening, not reached and now - self.moved_at >= STALL_TIME, reached)
+        self.result = GripperResult(opening, not reached and now - self.moved_at >= STALL_TIME, reached)
+        return self.result
 
 
 ARM_MESSAGE = (kinematics.TORSO_JOINT, 'head_pan_joint', 'head_tilt_joint', *kinematics.JOINTS)

@@ -8,6 +8,7 @@ ACCELERATION = 1.0     # [rad/s^2] of any joint; same
 # Fetch's is 0. This takes 2 % off the worst direction at condition number 30, and keeps singular poses finite.
 DAMPING = 0.01
 PERIOD = 0.01          # [s] a tick
+UNSOLVED = 1.0         # [rad/s] stands for a joint velocity that is not finite; robot_controllers, cartesian_twist.cpp
 
 
 class TwistController:
@@ -32,7 +33,8 @@ class TwistController:
         Within the tick the velocity changes evenly.
         """
         jacobians = kinematics.chain(self.position).jacobian(kinematics.WRIST)
-        wanted = limited(kinematics.solve(jacobians, twist, DAMPING), SPEED)
+        solved = kinematics.solve(jacobians, twist, DAMPING)
+        wanted = limited(np.where(np.isfinite(solved), solved, UNSOLVED), SPEED)
         wanted = wanted * self._braking(wanted)
         velocity = self.velocity + limited(wanted - self.velocity, ACCELERATION * PERIOD)
         unsafe = ~self._can_stop(velocity)

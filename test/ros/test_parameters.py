@@ -11,8 +11,8 @@ from rcl_interfaces.msg import ParameterType
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-CLASSES = {'mujoco_bridge': 'MujocoBridge', 'planner': 'PlannerNode', 'controller': 'ControllerNode',
-           'normalizer': 'Normalizer', 'planner_learner': 'LearnerNode', 'controller_learner': 'LearnerNode',
+CLASSES = {'mujoco_bridge': 'MujocoBridge', 'fetch_emulator': 'FetchEmulator', 'planner': 'PlannerNode',
+           'controller': 'ControllerNode', 'normalizer': 'Normalizer', 'planner_learner': 'LearnerNode', 'controller_learner': 'LearnerNode',
            'evaluator': 'EvaluatorNode', 'recorder': 'Recorder', 'marker_publisher': 'MarkerPublisher',
            'browser_view': 'BrowserView'}
 TYPES = {bool: ParameterType.PARAMETER_BOOL, int: ParameterType.PARAMETER_INTEGER,

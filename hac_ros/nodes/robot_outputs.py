@@ -1,0 +1,78 @@
+"""What an emulated Fetch publishes, and when."""
+import time
+
+from hac_ros import messages, robot_messages, topics
+from hac_ros.simulation.emulated_fetch import EmulatedFetch
+from hac_ros.simulation.fetch_robot import joint_messages
+
+from rclpy.duration import Duration
+from rosgraph_msgs.msg import Clock
+from std_msgs.msg import Bool
+
+REAL_TIME = 1.0        # pace
+START = 1.0            # [s] on /clock: to ROS, 0 means that there is no time yet
+STATUS_TICKS = 10      # 10 Hz
+
+
+class RobotOutputs:
+    """joint_states, object_pose, tf, run-stop, and /clock where time is not the system's."""
+
+    def __init__(self, node, robot: EmulatedFetch, run: str, simulated: bool, period_ticks: int):
+        """``simulated``: time is the robot's own; ``period_ticks``: from one look of the camera to the next."""
+        self._node, self._robot, self._simulated, self._period_ticks = node, robot, simulated, period_ticks
+        self._joints, self._objects, self._status, self._transforms, self._clock = (
+            topics.publisher(node, topic, run) for topic in (
+                topics.ROBOT_JOINT_STATES, topics.OBJECT_POSE, topics.RUNSTOPPED, topics.TF, topics.CLOCK_TOPIC))
+        self._published = 0.0
+
+    def now(self, behind: float = 0.0):
+        """Return the robot's time as a message; in real time it is the system's, ``behind`` [s] ago."""
+        if self._simulated:
+            return messages.to_time(START + self._robot.time)
+        return (self._node.get_clock().now() - Duration(seconds=behind)).to_msg()
+
+    def publish(self, behind: float) -> None:
+        """Publish what is due after a tick that was due itself ``behind`` [s] ago."""
+        stamp, tick = self.now(behind), self._robot.ticks
+        self._publish_joints(stamp)
+        if tick % self._period_ticks == 0:
+            self._publish_surroundings(stamp)
+        if tick % STATUS_TICKS == 0:
+            self.publish_status()
+        self._publish_clock()
+
+    def publish_all(self) -> None:
+        """Publish everything there is, the clock last."""
+        stamp = self.now()
+        self._publish_joints(stamp)
+        self._publish_surroundings(stamp)
+        self.publish_status()
+        self._publish_clock()
+
+    def repeat(self) -> None:
+        """Publish again where the robot waits, if nothing has been published for a while."""
+        if time.monotonic() - self._published > 0.4:
+            self._publish_joints(self.now())
+            self._publish_clock()
+
+    def _publish_joints(self, stamp) -> None:
+        """In parts, as a Fetch does."""
+        self._published = time.monotonic()
+        for names, values in joint_messages(self._robot.joints()):
+            self._joints.publish(robot_messages.from_joints(names, values, stamp))
+
+    def _publish_surroundings(self, stamp) -> None:
+        """What the camera sees, and the links while somebody listens."""
+        pose = self._robot.lab.look()
+        if pose is not None:
+            self._objects.publish(robot_messages.from_pose(pose.position, pose.quaternion, stamp))
+        if self._transforms.get_subscription_count():
+            self._transforms.publish(robot_messages.from_links(self._robot.links(), stamp))
+
+    def publish_status(self) -> None:
+        """Whether the run-stop is pressed."""
+        self._status.publish(Bool(data=self._robot.arbiter.runstopped))
+
+    def _publish_clock(self) -> None:
+        if self._simulated:
+            self._clock.publish(Clock(clock=self.now()))
