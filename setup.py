@@ -10,6 +10,7 @@ INIT = Path(__file__).resolve().parent / 'hac_ros' / '__init__.py'
 NODES = [
     'mujoco_bridge',
     'fetch_emulator',
+    'fetch_bridge',
     'normalizer',
     'planner',
     'controller',

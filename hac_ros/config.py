@@ -347,6 +347,34 @@ class FetchConfig(Checked):
 
 
 @dataclass(frozen=True)
+class DeploymentConfig(Checked):
+    """How fetch_bridge takes a policy to a robot."""
+
+    rounds: str = option('goals', 'Who begins a round: a goal that comes, or learners, which an emulator sets up each for',
+                         choices=('goals', 'learners'))
+    clock: str = option('system', 'Whose time it is: the system\'s; /clock; or /clock that goes on with each twist only',
+                        choices=('system', 'simulated', 'stepped'))
+    shadow: bool = option(False, 'Dry run: do everything but send the robot anything')
+    speed_share: float = option(1.0, 'Share of the speed: a first motion is made at 0.2', low=0.05, high=1.0)
+    watched: bool = option(True, 'Move only while guard and normalizer are heard of')
+    watched_timeout: float = option(0.1, 'Stop when one of them has not been heard of for this long [s]', low=0.02, high=1.0)
+    repeat_after: float = option(0.5, 'Repeat a state that nobody has answered for so long [s]', low=0.01, high=60.0)
+    frame: str = option('', 'Frame of goals and object poses beside base_link, not turned against it; empty: none')
+    frame_origin: tuple[float, ...] = option((0.0, 0.0, 0.0), 'Where the origin of that frame is in base_link [m]',
+                                             low=-10.0, high=10.0)
+    object_correction: tuple[float, ...] = option((0.0, 0.0, 0.0), 'Added to the object\'s position: what calibration found [m]',
+                                                  low=-0.2, high=0.2)
+    autostart: bool = option(False, 'Become active at once, not when somebody activates the node')
+    log: bool = option(True, 'Keep every episode in the run\'s folder')
+
+    def __post_init__(self):
+        super().__post_init__()
+        for name in ('frame_origin', 'object_correction'):
+            if len(getattr(self, name)) != 3:
+                raise ValueError(f'DeploymentConfig.{name}: {getattr(self, name)} came, x, y and z are wanted')
+
+
+@dataclass(frozen=True)
 class RandomizationConfig(Checked):
     """What differs from episode to episode in control mode fetch: least and greatest value, or noise.
 

@@ -31,6 +31,8 @@ _BRIDGE, _NORMALIZER = ('bridge', config.BridgeConfig), ('normalizer', config.No
 DECLARED = {
     'mujoco_bridge': (_RUN, _BRIDGE, *_FETCH),
     'fetch_emulator': (_RUN, ('emulator', config.EmulatorConfig), ('randomization', config.RandomizationConfig)),
+    'fetch_bridge': (_RUN, _ACTING, ('deployment', config.DeploymentConfig), ('fetch', config.FetchConfig),
+                     ('safety', config.SafetyConfig)),
     'planner': (_RUN, _ACTING, _PLANNER),
     'controller': (_RUN, _ACTING, _CONTROLLER),
     'normalizer': (_RUN, _ACTING, _NORMALIZER),

@@ -89,10 +89,16 @@ RUNSTOPPED = Topic('/software_runstop_enabled', Bool, ROBOT, 'robot: 10 Hz, whet
 TF = Topic('/tf', TFMessage, TRANSFORMS, 'robot: where its links are')
 HEARTBEAT = Topic('{worker}/fetch_bridge/heartbeat', Header, NEWEST,
                   'fetch bridge: 25 Hz while active; frame_id is moving, resting, or, when it is deactivated, released')
+NORMALIZER_ALIVE = Topic('{run}/normalizer/alive', Header, NEWEST, 'normalizer: 25 Hz where it serves a bundle')
+GOAL = Topic('{worker}/fetch_bridge/goal', PoseStamped, ROBOT, 'operator: a new goal begins an episode')
+FAULTED = Topic('{worker}/fetch_bridge/faulted', Bool, ROBOT, 'robot: whether it reports a fault')
+DEAD_MAN = Topic('{worker}/fetch_bridge/dead_man', Bool, ROBOT, 'operator: whether the button is held')
 GUARD_ALIVE = Topic('{worker}/guard/alive', Header, NEWEST, 'guard: 50 Hz; frame_id is idle, watching or holding')
 
 RESET = Topic('{worker}/reset', Trigger, None, 'bridge service: begin the round anew')
 PAUSE = Topic('{worker}/pause', SetBool, None, 'bridge service: hold (true) or go on (false)')
+CLEAR = Topic('{worker}/fetch_bridge/clear', Trigger, None,
+              'fetch bridge service: forget a run-stop or fault that is over')
 BEGIN_EPISODE = Topic('/fetch_emulator/begin_episode', BeginEpisode, None,
                       'emulator service: put arm and object where an episode starts')
 JUDGE = Topic('/fetch_emulator/judge', JudgeEpisode, None, 'emulator service: how far the true state is from the goal')
@@ -107,8 +113,8 @@ RESET_STATISTICS = Topic('{run}/statistics/reset', Trigger, None, 'normalizer se
 TOPICS = (ARM_STATE, SUBGOAL, ARM_COMMAND, RESTART_ROUND, PLANNER_EPISODES, CONTROLLER_EPISODES, CONTRIBUTION,
           RECEIPT, STATISTICS, PLANNER_WEIGHTS, CONTROLLER_WEIGHTS, METRICS, STATUS, DIAGNOSTICS, CLOCK_TOPIC,
           MARKERS, JOINT_STATES, ROBOT_JOINT_STATES, OBJECT_POSE, TWIST_COMMAND, RUNSTOP, RUNSTOPPED, TF, HEARTBEAT,
-          GUARD_ALIVE)
-SERVICES = (RESET, PAUSE, FREEZE, SAVE, LOAD, RESET_STATISTICS, BEGIN_EPISODE, JUDGE, ADVANCE)
+          GUARD_ALIVE, NORMALIZER_ALIVE, GOAL, FAULTED, DEAD_MAN)
+SERVICES = (RESET, PAUSE, FREEZE, SAVE, LOAD, RESET_STATISTICS, CLEAR, BEGIN_EPISODE, JUDGE, ADVANCE)
 GRIPPER_ACTION = '/gripper_controller/gripper_action'               # control_msgs/action/GripperCommand
 TRAJECTORY_ACTION = '/arm_controller/follow_joint_trajectory'       # control_msgs/action/FollowJointTrajectory
 EPISODES = (CONTROLLER_EPISODES, PLANNER_EPISODES)     # by records.CONTROLLER, records.PLANNER

@@ -12,6 +12,7 @@ VERBS = {
     'report': ('hac_ros.cli.report', 'make a page of figures and warnings from runs'),
     'render': ('hac_ros.cli.render', 'film a bundle, its subgoals drawn in the scene'),
     'launch': ('hac_ros.cli.launch', 'run one of the launch files'),
+    'deploy': ('hac_ros.cli.deploy', 'drive a Fetch, emulated or real, with a bundle'),
     'bench': ('hac_ros.cli.bench', 'measure throughput and latency'),
     'doctor': ('hac_ros.cli.doctor', 'tell what is there, what is missing and how to mend it'),
 }

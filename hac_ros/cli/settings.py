@@ -8,7 +8,8 @@ from hac_ros.launching.plan import NodeProcess
 SECTIONS = {'': config.RunConfig, 'bridge': config.BridgeConfig, 'normalizer': config.NormalizerConfig,
             'evaluation': config.EvaluationConfig, 'planner': config.PlannerConfig,
             'controller': config.ControllerConfig, 'view': config.ViewConfig,
-            'page': config.PageConfig}
+            'page': config.PageConfig, 'deployment': config.DeploymentConfig, 'fetch': config.FetchConfig,
+            'safety': config.SafetyConfig, 'randomization': config.RandomizationConfig}
 
 
 def check(plan: list[NodeProcess]) -> None:

@@ -16,6 +16,7 @@ from hac_ros.parameters import declare
 from hac_ros.run_folder import RunFolder
 
 from rclpy.node import Node
+from std_msgs.msg import Header
 
 
 class Normalizer(Node):
@@ -54,9 +55,11 @@ class Normalizer(Node):
         self.create_timer(1.0, self.on_timer)
 
     def serve(self, statistics: records.Statistics) -> None:
-        """Publish the one version that there is."""
+        """Publish the one version that there is, and that this process lives."""
         statistics = dataclasses.replace(statistics, frozen=True)
         self.statistics.publish(messages.from_statistics(statistics, self.config.run, self.get_clock().now().to_msg()))
+        alive = topics.publisher(self, topics.NORMALIZER_ALIVE, self.config.run)
+        self.create_timer(0.04, lambda: alive.publish(Header(stamp=self.get_clock().now().to_msg(), frame_id='serving')))
 
     def _initial(self):
         if self.settings.mode == 'none' or not self.settings.initial:

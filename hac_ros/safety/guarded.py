@@ -35,14 +35,22 @@ class Guarded:
         """Forget a run-stop or fault: somebody has seen to it."""
         self.latched = None
 
-    def filter(self, now: float, state: RobotState | None, command: Command | None) -> tuple[Command, Verdict]:
+    def rest(self) -> None:
+        """Forget the motion: somebody else has put the arm to rest."""
+        self.linear.rest()
+        self.angular.rest()
+        self.output, self.last_time = np.zeros(6), None
+
+    def filter(self, now: float, state: RobotState | None, command: Command | None,
+               causes: tuple[Status, ...] = ()) -> tuple[Command, Verdict]:
         """Return what may be sent to the robot for the next period, and what became of ``command``.
 
-        ``now`` [s]: call once a period. The opening is None where the gripper should be left as it is.
+        ``now`` [s]: call once a period. ``causes``: reasons to stop that the caller found. The opening is None where
+        the gripper should be left as it is.
         """
         if self._early(now):
             return self._finish(now, [Status.TOO_EARLY], self.output, None)
-        causes = self._clock(now) + watchdog.check_state(now, state, self.config, self.needs_object)
+        causes = [*causes] + self._clock(now) + watchdog.check_state(now, state, self.config, self.needs_object)
         causes += watchdog.check_command(now, command, self.config)
         self.latched = max([self.latched or Status.PASSED, *(c for c in causes if c.latches)]) or None
         causes += [self.latched] * (self.latched is not None and self.latched not in causes)

@@ -28,6 +28,11 @@ class SmoothVelocity:
         """Longest time [s] from the call that wants zero until the velocity is zero."""
         return (int(np.ceil(self.speed / (self.acceleration * self.period))) + self.window) * self.period
 
+    def rest(self) -> None:
+        """Be at rest."""
+        self.limited, self.velocity = np.zeros(3), np.zeros(3)
+        self.recent = np.zeros_like(self.recent)
+
     def follow(self, wanted: np.ndarray) -> np.ndarray:
         """Return the velocity of the next period. ``wanted`` (3,) is scaled down where it is faster than allowed."""
         change = shortened(shortened(wanted, self.speed) - self.limited, self.acceleration * self.period)

@@ -21,11 +21,15 @@ class Status(IntEnum):
     COMMAND_NOT_FINITE = 22
     COMMAND_FRAME = 23
     COMMAND_STALE = 24
+    SUBGOAL_REFUSED = 25
     STATE_MISSING = 30
     STATE_NOT_FINITE = 31
     JOINTS_STALE = 32
     OBJECT_STALE = 33
     CLOCK = 34
+    GUARD_GONE = 35
+    GUARD_HOLDING = 36
+    NORMALIZER_GONE = 37
     DEAD_MAN = 40
     SINGULARITY = 41
     JOINT_LIMIT = 42
@@ -70,11 +74,15 @@ TEXTS = {
     Status.COMMAND_NOT_FINITE: 'stopped: the command holds a value that is not finite',
     Status.COMMAND_FRAME: 'stopped: the command is not in base_link',
     Status.COMMAND_STALE: 'stopped: the command is too old, or from the future',
+    Status.SUBGOAL_REFUSED: 'stopped: the subgoal in force may not be approached',
     Status.STATE_MISSING: 'stopped: there is no state of seven joints and two fingers',
     Status.STATE_NOT_FINITE: 'stopped: the state holds a value that is not finite',
     Status.JOINTS_STALE: 'stopped: the joint states are too old, or from the future',
     Status.OBJECT_STALE: 'stopped: the pose of the object is too old, or from the future',
     Status.CLOCK: 'stopped: the clock is not finite or went back',
+    Status.GUARD_GONE: 'stopped: the guard has not been heard of',
+    Status.GUARD_HOLDING: 'stopped: the guard holds the arm',
+    Status.NORMALIZER_GONE: 'stopped: the normalizer has not been heard of',
     Status.DEAD_MAN: 'stopped: the dead-man button is not held',
     Status.SINGULARITY: 'stopped: the arm is at a singularity and would move further into it',
     Status.JOINT_LIMIT: 'stopped: a joint is near its limit and would move closer',

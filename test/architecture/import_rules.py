@@ -9,7 +9,7 @@ BASE = {'__init__', 'spaces', 'config', 'tasks', 'records', 'randomness', 'kinem
         'message_files', 'robot_commands', 'robot_observation'}
 PARTS = {'learning', 'simulation', 'safety', 'launching', 'environment'}
 JOINED = {'rollout', 'probes', 'evaluation', 'protocol', 'run_folder', 'domain_names', 'metrics_table', 'metrics_events', 'progress',
-          'proposals', 'shipped', 'acting', 'run_history', 'diagnosis', 'films', 'report', 'attempt_trail', 'arm_pose'}
+          'proposals', 'shipped', 'acting', 'fetch_senses', 'fetch_driver', 'pilot', 'deployment_log', 'deployment_replay', 'run_history', 'diagnosis', 'films', 'report', 'attempt_trail', 'arm_pose'}
 ROS_LAYER = {'topics', 'messages', 'robot_messages', 'parameters', 'markers'}
 ROWS = (BASE, PARTS, JOINED, ROS_LAYER, {'nodes'}, {'cli', 'reference'})
 

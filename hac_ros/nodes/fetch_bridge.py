@@ -1,0 +1,236 @@
+"""A robot's bridge: arm_command -> safety -> a Fetch's own topics -> arm_state, 25 times a second."""
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from hac_ros import acting, deployment_log, messages, tasks, topics
+from hac_ros.config import ActingConfig, DeploymentConfig, FetchConfig, RunConfig, SafetyConfig
+from hac_ros.fetch_driver import Driver
+from hac_ros.fetch_senses import Senses
+from hac_ros.nodes import process
+from hac_ros.nodes.health import Health
+from hac_ros.nodes.ownership import Ownership
+from hac_ros.nodes.robot_rounds import GoalRounds, LearnerRounds
+from hac_ros.nodes.robot_side import RobotSide
+from hac_ros.parameters import declare
+from hac_ros.pilot import Pilot
+from hac_ros.run_folder import RunFolder
+
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+
+MOCAP_SCALE = 0.705    # FetchEnv's observed velocity as a share of the displacement in a step
+
+
+class FetchBridge(LifecycleNode):
+    """Drives one Fetch as ``Pilot`` says. Starts inactive; sends the robot nothing until it is activated.
+
+    It comes to rest before it is deactivated or ends.
+    """
+
+    def __init__(self, **node_options):
+        super().__init__('fetch_bridge', **node_options)
+        self.config = declare(self, RunConfig)
+        self.deployment = declare(self, DeploymentConfig, 'deployment')
+        self.active, self.time, self.due, self.ownership = False, 0.0, float('-inf'), None
+        if self.config.arms != 1:
+            raise ValueError(f'arms: {self.config.arms} came, a robot has 1')
+        self.pilot = self._make_pilot(declare(self, FetchConfig, 'fetch'), declare(self, SafetyConfig, 'safety'),
+                                      declare(self, ActingConfig))
+        self.ownership = Ownership(self, self.config)
+        self.writer = ThreadPoolExecutor(1)      # a disk that takes its time must not keep the arm waiting
+        self._open_topics()
+        if self.deployment.autostart:
+            self.trigger_configure()
+            self.trigger_activate()
+
+    def _make_pilot(self, fetch, safety, acts) -> Pilot:
+        config, task = self.config, tasks.by_name(self.config.task, 'fetch')
+        bundle = acting.chosen_bundle(acts, config)
+        if bundle is not None and bundle.control == 'mocap':
+            fetch = replace(fetch, velocity_scale=MOCAP_SCALE)
+        about = {'run': config.run, 'task': config.task, 'shadow': self.deployment.shadow,
+                 'bundle': '' if bundle is None else bundle.hash, 'trained_in': '' if bundle is None else bundle.control}
+        self.folder = RunFolder(config.folder, config.run).path / 'deployment'
+        driver = Driver(fetch, safety, task.has_object, task.gripper_locked, self.deployment.speed_share)
+        return Pilot(config.run, config.worker, task, Senses(task, fetch), driver, self.deployment, safety,
+                     self.folder if self.deployment.log else None, about)
+
+    def _open_topics(self):
+        run, worker = self.config.run, self.config.worker
+        self.health = Health(self, run)
+        self.states = topics.publisher(self, topics.ARM_STATE, run, worker)
+        self.robot = RobotSide(self, self.pilot, self.deployment, run, worker, self.health, self.on_joints)
+        learners = self.deployment.rounds == 'learners'
+        self.rounds = LearnerRounds(self, self.pilot) if learners else GoalRounds(
+            self, self.pilot, deployment_log.next_round(self.folder))
+        topics.subscribe(self, topics.SUBGOAL, self.on_subgoal, run, worker)
+        topics.subscribe(self, topics.ARM_COMMAND, self.on_command, run, worker)
+        topics.subscribe(self, topics.RESTART_ROUND, self.on_restart, run, worker)
+        for service, answer in ((topics.RESET, self.on_reset), (topics.PAUSE, self.on_pause), (topics.CLEAR, self.on_clear)):
+            self.create_service(service.type, service.path(run, worker), answer)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        if self.deployment.clock == 'system':
+            self.create_timer(self.pilot.task.period, self.tick, clock=steady)
+        else:
+            topics.subscribe(self, topics.CLOCK_TOPIC, self.on_clock, run)
+        self.create_timer(0.1, self.on_overdue, clock=steady)
+
+    def now(self) -> float:
+        """Return the time [s] that stamps are compared with."""
+        return self.get_clock().now().nanoseconds * 1e-9 if self.deployment.clock == 'system' else self.time
+
+    # Life
+
+    def on_activate(self, state):
+        """Fly from now on."""
+        self.active = True
+        return super().on_activate(state)
+
+    def on_deactivate(self, state):
+        """Come to rest, then do nothing more."""
+        self.come_to_rest()
+        return super().on_deactivate(state)
+
+    def on_shutdown(self, state):
+        """Come to rest."""
+        self.come_to_rest()
+        return TransitionCallbackReturn.SUCCESS
+
+    def come_to_rest(self) -> None:
+        """Ramp to zero, hold, and release the guard; takes at most the stopping time."""
+        if not self.active:
+            return
+        self.pilot.abandon()
+        waiting, limit = threading.Event(), self.pilot.driver.guarded.stopping_time
+        if self.deployment.clock == 'system':
+            for _ in range(3 + round(limit / self.pilot.task.period)):
+                self.robot.read_joints()     # nobody spins meanwhile
+                self.tick()
+                waiting.wait(self.pilot.task.period)
+        self.robot.beat('released', self.now())
+        self.active = False
+        self.write_logs()
+
+    def close(self) -> None:
+        """Come to rest, write what is left, and give the name back."""
+        self.come_to_rest()
+        self.writer.shutdown()
+        if self.ownership is not None:
+            self.ownership.release()
+
+    # Periods
+
+    def on_clock(self, msg):
+        """The emulator's time has gone on."""
+        self.time = messages.seconds(msg.clock)
+        self.on_joints()
+
+    def on_joints(self):
+        """Begin a period of simulated time when it is due and its joint states are here."""
+        clock, known = self.deployment.clock, self.pilot.senses.stamp
+        if clock == 'system' or (clock == 'stepped' and known < self.time - 1e-6):
+            return
+        begins = self.pilot.asked is not None and self.pilot.senses.complete(self.pilot.asked.since)
+        if self.time > self.due - 1e-6 or (clock == 'stepped' and begins and self.time >= self.pilot.asked.since - 1e-6):
+            self.due = self.time + self.pilot.task.period
+            self.tick()
+
+    def tick(self):
+        """A control period."""
+        if not self.active:
+            return
+        now = self.now()
+        sent, state = self.pilot.tick(now)
+        if state is not None:
+            self.states.publish(messages.from_arm_state(state))
+        if sent is not None and (self.deployment.clock != 'stepped' or self.pilot.running):
+            self.send(sent, now)
+        self.robot.beat('moving' if self.pilot.driver.moving else 'resting', now)
+        self.write_logs()
+
+    def send(self, sent, now: float) -> None:
+        """Send what a period came to, and tell what safety did to it."""
+        for status in self.pilot.new_statuses:
+            (self.health.refuse if status.stops else lambda name, _: self.health.note(name))(
+                f'safety {status.name.lower()}', status.text)
+        self.robot.send(sent, now)
+
+    def write_logs(self) -> None:
+        """Write the episodes that have ended, beside the work."""
+        while (log := self.pilot.finished_log()) is not None:
+            self.writer.submit(self._write, log)
+
+    def _write(self, log) -> None:
+        try:
+            log.write()
+        except OSError as error:
+            self.health.refuse('episode not kept', error)
+
+    def on_overdue(self):
+        """Repeat a state that nobody has answered; see whether a round may begin."""
+        state = self.pilot.repeat() if self.active else None
+        if state is not None:
+            self.health.note('states repeated')
+            self.states.publish(messages.from_arm_state(state))
+        if self.deployment.rounds == 'learners':
+            self.rounds.begin_next()
+
+    # Answers
+
+    def on_subgoal(self, msg):
+        """The planner's subgoal: judged before the controller's command passes."""
+        self._take(self.pilot.take_subgoal, messages.to_subgoals, msg)
+
+    def on_command(self, msg):
+        """The controller's command."""
+        self._take(self.pilot.take_command, lambda message: messages.to_commands(message, 1), msg)
+
+    def _take(self, take, convert, msg) -> None:
+        if not self.active:
+            return
+        try:
+            answer, now = convert(msg), self.now()
+            sent = take(now, answer)
+        except ValueError as error:
+            self.health.refuse('answer refused', error)
+            return
+        if sent is not None:
+            self.send(sent, now)
+
+    def on_restart(self, msg):
+        """Planner or controller lacks a step of the round that is running."""
+        asked, running = messages.to_id(msg), self.pilot.id
+        if running is not None and (asked.run, asked.round, asked.take) == (running.run, running.round, running.take):
+            self.health.note('rounds begun anew')
+            self.rounds.restart()
+
+    # Services
+
+    def on_reset(self, _, response):
+        """Service: begin the round anew."""
+        response.success = self.active and self.pilot.running
+        response.message = f'round {self.pilot.id.round}' if response.success else 'no round is running'
+        if response.success:
+            self.rounds.restart()
+        return response
+
+    def on_pause(self, request, response):
+        """Service: come to rest, or go on."""
+        self.pilot.paused, response.success = request.data, True
+        response.message = 'paused' if request.data else 'running'
+        return response
+
+    def on_clear(self, _, response):
+        """Service: forget a run-stop or fault that is over."""
+        signals = self.pilot.signals
+        response.success = not (signals.runstopped or signals.faulted)
+        response.message = 'cleared' if response.success else 'the run-stop or fault is still there'
+        if response.success:
+            self.pilot.driver.guarded.reset()
+        return response
+
+
+def main(argv=None):
+    """Run the node."""
+    return process.run(FetchBridge, argv)
