@@ -13,7 +13,7 @@ from hac_ros.launching.launch_file import Argument
 FILE = 'deploy.launch.xml'
 OWN = (Argument('episodes', '100', 'Episodes on the emulator', ()),
        Argument('replay', '', 'Folder of a deployment\'s episodes: run the policy on them, without a robot', ()))
-DERIVED = ('clock', 'watched', 'autostart')     # follow from robot and pace
+DERIVED = ('clock', 'autostart')     # follow from robot and pace
 
 
 def accepted() -> dict[str, Argument]:

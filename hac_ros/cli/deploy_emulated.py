@@ -16,6 +16,7 @@ from hac_ros.run_folder import RunFolder
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
 
 PATIENCE = 60.0     # [s] for what should take a second, on a busy machine
 FORWARDED = ('bundle', 'robot', 'task', 'run', 'folder', 'seed', 'pace', 'shadow', 'speed', 'dead_man', 'frame',
@@ -50,7 +51,7 @@ class Deployment:
         began, first = time.monotonic(), deployment_log.next_round(self.folder.path / 'deployment')
         problem = ''
         shared_memory.clean()
-        rclpy.init(args=[])
+        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
         try:
             with self.started():
                 operator = Operator(self)
@@ -68,10 +69,9 @@ class Deployment:
     @contextlib.contextmanager
     def started(self):
         """Run the launch file while the block lasts."""
-        stepped = clock_of(self.pace) == 'stepped'
         pairs = {**{name: self.value[name] for name in FORWARDED if self.value[name]}, 'run': self.run,
                  'pace': repr(self.pace), 'clock': clock_of(self.pace), 'autostart': 'true',
-                 'watched': str(not stepped).lower()}
+                 'watched': 'false' if clock_of(self.pace) == 'stepped' else self.value['watched']}
         self.folder.log.mkdir(parents=True, exist_ok=True)
         with open(self.folder.log / 'deploy.out', 'ab') as output:
             process = subprocess.Popen(

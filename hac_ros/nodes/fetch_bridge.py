@@ -146,7 +146,8 @@ class FetchBridge(LifecycleNode):
             self.states.publish(messages.from_arm_state(state))
         if sent is not None and (self.deployment.clock != 'stepped' or self.pilot.running):
             self.send(sent, now)
-        self.robot.beat('moving' if self.pilot.driver.moving else 'resting', now)
+        moves = self.pilot.driver.moving and (self.pilot.running or self.deployment.clock != 'stepped')
+        self.robot.beat('moving' if moves else 'resting', now)
         self.write_logs()
 
     def send(self, sent, now: float) -> None:
