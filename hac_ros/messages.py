@@ -12,6 +12,7 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from hac_ros import msg, records, spaces
 from hac_ros.learning import running_statistics
+from hac_ros.serialised import Serialised
 from std_msgs.msg import Header
 
 _CODES = {'d': np.float64, 'f': np.float32, 'B': np.uint8, 'H': np.uint16, 'I': np.uint32}
@@ -75,7 +76,7 @@ def from_arm_state(state: records.ArmState) -> msg.ArmState:
 
 
 class ArmStateWriter:
-    """Writes the states of one bridge into one message, made once: the hot path of the simulation.
+    """Writes the states of one bridge into one message, serialised once: the hot path of the simulation.
 
     While the physics runs the processor's caches forget all that stands around it, so that each line of Python costs
     several times what it costs in a loop of its own.
@@ -83,23 +84,23 @@ class ArmStateWriter:
 
     def __init__(self, state: records.ArmState):
         """``state`` gives what never changes: sizes, space, period, frame, run and worker."""
-        self.message = message = from_arm_state(state)
-        self.id, self.stamp = message.id, message.header.stamp
-        self.arrays = [np.frombuffer(values, code).reshape(shape) for values, code, shape in (
-            (message.observation, np.float64, state.observation.shape), (message.achieved_goal, np.float64, (-1, 3)),
-            (message.desired_goal, np.float64, (-1, 3)), (message.reward, np.float64, -1),
-            (message.success, np.uint8, -1))]
+        serialised = Serialised(from_arm_state(state))
+        self.data, numbers = serialised.data, serialised.numbers
+        self.step = [numbers[f'id.{name}'] for name in ('round', 'take', 'step')]
+        self.time = [numbers[f'header.stamp.{name}'] for name in ('sec', 'nanosec')]
+        self.arrays = [numbers[name].reshape(shape) for name, shape in (
+            ('observation', state.observation.shape), ('achieved_goal', (-1, 3)), ('desired_goal', (-1, 3)),
+            ('reward', -1), ('success', -1))]
 
-    def write(self, step: records.StepId, time: float, *arrays: np.ndarray) -> msg.ArmState:
-        """Return the message, which the next call overwrites, with the state at ``step`` and ``time`` [s].
+    def write(self, step: records.StepId, time: float, *arrays: np.ndarray) -> bytes:
+        """Return the serialised message with the state at ``step`` and ``time`` [s].
 
         arrays: observation, achieved_goal, desired_goal, reward and success of an ArmState.
         """
-        self.id.round, self.id.take, self.id.step = step.round, step.take, step.step
-        self.stamp.sec, self.stamp.nanosec = divmod(round(time * 1e9), 10**9)
-        for mine, values in zip(self.arrays, arrays):
-            mine[...] = values
-        return self.message
+        mine = (*self.step, *self.time, *self.arrays)
+        for place, values in zip(mine, (step.round, step.take, step.step, *divmod(round(time * 1e9), 10**9), *arrays)):
+            place[...] = values
+        return bytes(self.data)
 
 
 def to_arm_state(message: msg.ArmState, space: spaces.Space) -> records.ArmState:

@@ -128,6 +128,6 @@ def publisher(node, topic: Topic, run: str, worker: int = 0):
     return node.create_publisher(topic.type, topic.path(run, worker), qos)
 
 
-def subscribe(node, topic: Topic, callback, run: str, worker: int = 0):
-    """Create a subscription to ``topic`` on ``node``."""
-    return node.create_subscription(topic.type, topic.path(run, worker), callback, topic.qos)
+def subscribe(node, topic: Topic, callback, run: str, worker: int = 0, raw: bool = False):
+    """Create a subscription to ``topic`` on ``node``; ``raw``: ``callback`` gets the serialised message, bytes."""
+    return node.create_subscription(topic.type, topic.path(run, worker), callback, topic.qos, raw=raw)

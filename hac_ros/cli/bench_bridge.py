@@ -1,6 +1,7 @@
 """The bridge through DDS against MuJoCo alone: the same model, commands and number of threads, in alternation."""
 import os
 import statistics
+import struct
 import subprocess
 import sys
 import time
@@ -9,57 +10,75 @@ import numpy as np
 import rclpy
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
+from rclpy.serialization import deserialize_message
 from rclpy.task import Future
 
 from hac_ros import messages, records, tasks, topics
+from hac_ros.msg import ArmState
+from hac_ros.serialised import Serialised, places
 from hac_ros.simulation.raw_speed import draw_commands, physics_only
 from hac_ros.simulation.simulation import Simulation
 from std_msgs.msg import Header
 
 
+STEP_ID = struct.Struct('=IHH')   # round, take and step stand side by side in a message
+
+
+def span(message) -> slice:
+    """Return where round, take and step of an ArmState or ArmCommand stand once it is serialised."""
+    begin = {path: offset for path, offset, _, _ in places(message)}['id.round']
+    return slice(begin, begin + STEP_ID.size)
+
+
 class Driver(Node):
-    """Answers every arm_state with the next command, and notes when states came."""
+    """Answers every arm_state with the next command, and notes when states came.
+
+    It does no more than that, on serialised messages made beforehand, for it is the bridge that is measured.
+    """
 
     def __init__(self, run: str, task, commands: np.ndarray):
         super().__init__('bench_driver')
         self.task, self.arms = task, commands.shape[1]
-        self.commands = [messages.from_commands(records.Commands(records.StepId(run, 0, 0, 0, 0), value), Header())
-                         for value in commands]   # made beforehand: it is the bridge that is measured
+        made = [messages.from_commands(records.Commands(records.StepId(run, 0, 0, 0, 0), value), Header())
+                for value in commands]
+        self.commands, self.command_step = [Serialised(message).data for message in made], span(made[0])
         self.publisher = topics.publisher(self, topics.ARM_COMMAND, run)
-        self.state, self.first, self.done = None, Future(), Future()
-        self.wanted = self.goal = 0
+        self.state_step, self.step_id, self.first, self.done = None, b'', Future(), Future()
+        self.wanted = self.goal = self.round = self.step = 0
         self.latencies: list[float] = []
-        topics.subscribe(self, topics.ARM_STATE, self.on_state, run)
+        topics.subscribe(self, topics.ARM_STATE, self.on_state, run, raw=True)
 
-    def on_state(self, msg):
+    def on_state(self, data: bytes):
         """Answer a new state while more steps are wanted."""
         now = time.perf_counter()
-        step = messages.to_id(msg.id)
-        if self.state == step:
-            return
-        self.state, self.id = step, msg.id
-        if not self.first.done():
+        if self.state_step is None:
+            self.state_step = span(deserialize_message(data, ArmState))
             self.first.set_result(True)
-        if step.step > 0 and self.wanted:
+        step_id = data[self.state_step]
+        if step_id == self.step_id:
+            return
+        self.step_id = step_id
+        self.round, _, self.step = STEP_ID.unpack(step_id)
+        if self.step > 0 and self.wanted:
             self.latencies.append(now - self.sent)
         # An episode's last state and the first of the next count as one; the former may be overwritten by the latter.
         self.wanted = max(0, self.goal - self.position)
-        if step.step == 0 and not self.wanted and not self.done.done():
+        if self.step == 0 and not self.wanted and not self.done.done():
             self.done.set_result(True)
-        elif self.wanted and step.step < msg.steps:
+        elif self.wanted and self.step < self.task.steps:
             self.send()
 
     @property
     def position(self) -> int:
         """Control steps since the first round began."""
-        return self.state.round * self.task.steps + self.state.step
+        return self.round * self.task.steps + self.step
 
     def send(self):
         """Command the state that came last."""
-        message = self.commands[-self.wanted]
-        message.id = self.id
+        command = self.commands[-self.wanted]
+        command[self.command_step] = self.step_id
         self.sent = time.perf_counter()
-        self.publisher.publish(message)
+        self.publisher.publish(bytes(command))
 
     def drive(self, executor, steps: int) -> float:
         """Make ``steps`` control steps, whole episodes, on every arm; return control steps/s over all arms."""
@@ -105,7 +124,7 @@ def _row(driver, executor, simulation, pairs: int, steps: int) -> dict:
     raw, bridge = [], []
     for _ in range(pairs):
         # The same rounds and commands on both sides: the work is the same.
-        raw.append(physics_only(simulation, steps, first_round=driver.state.round))
+        raw.append(physics_only(simulation, steps, first_round=driver.round))
         bridge.append(driver.drive(executor, steps))
     p50, p99 = np.percentile(driver.latencies, (50, 99)) * 1e3
     return {'arms': simulation.arms, 'threads': len(simulation.chunks),

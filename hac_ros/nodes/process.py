@@ -1,4 +1,5 @@
 """The life of a node's process: start, spin, stop, with one clear line for a setting that does not fit."""
+import gc
 import signal
 import sys
 import threading
@@ -37,6 +38,7 @@ def run(make_node, argv=None) -> int:
     node = None
     try:
         node = make_node()
+        gc.freeze()     # the collector need not go through modules and networks again in the midst of a round
         executor.add_node(node)
         return _spin(node, executor)
     except (ValueError, RuntimeError) as error:

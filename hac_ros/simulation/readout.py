@@ -43,9 +43,9 @@ class Motion:
         self.jacobian[:, range(sites, sites + len(joints)), joints] = 1.0
         self.calls = []
         for d, rows in zip(data, self.jacobian):
-            blocks = iter(rows[:sites].reshape(-1, 3, model.nv))
-            self.calls += [(model, d, next(blocks), None, site) for site in linear]
-            self.calls += [(model, d, None, next(blocks), site) for site in angular]
+            blocks = rows[:sites].reshape(-1, 3, model.nv)
+            moved, turned = dict(zip(linear, blocks)), dict(zip(angular, blocks[len(linear):]))
+            self.calls += [(model, d, moved.get(site), turned.get(site), site) for site in {**moved, **turned}]
 
     def read(self, qvel: np.ndarray) -> np.ndarray:
         """Return velocities (N, columns) for joint velocities ``qvel`` (N, nv)."""

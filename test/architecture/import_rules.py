@@ -8,9 +8,11 @@ from pathlib import Path
 BASE = {'__init__', 'spaces', 'config', 'tasks', 'records', 'randomness', 'kinematics', 'atomic_files', 'tensor_file',
         'message_files', 'robot_commands', 'robot_observation'}
 PARTS = {'learning', 'simulation', 'safety', 'launching', 'environment'}
-JOINED = {'rollout', 'probes', 'evaluation', 'protocol', 'run_folder', 'domain_names', 'metrics_table', 'metrics_events', 'progress',
-          'proposals', 'shipped', 'acting', 'fetch_senses', 'fetch_driver', 'pilot', 'deployment_log', 'deployment_replay', 'run_history', 'diagnosis', 'films', 'report', 'attempt_trail', 'arm_pose'}
-ROS_LAYER = {'topics', 'messages', 'robot_messages', 'parameters', 'markers'}
+JOINED = {'rollout', 'probes', 'evaluation', 'protocol', 'run_folder', 'domain_names', 'metrics_table',
+          'metrics_events', 'progress', 'proposals', 'shipped', 'acting', 'fetch_senses', 'fetch_driver', 'pilot',
+          'deployment_log', 'deployment_replay', 'run_history', 'diagnosis', 'films', 'report', 'attempt_trail',
+          'arm_pose'}
+ROS_LAYER = {'topics', 'messages', 'serialised', 'robot_messages', 'parameters', 'markers'}
 ROWS = (BASE, PARTS, JOINED, ROS_LAYER, {'nodes'}, {'cli', 'reference'})
 
 ROS = re.compile(r'(rclpy|launch|launch_ros|hac_ros\.(msg|srv)|(rosidl|ament|tf2)_\w+|\w+_(msgs|srvs|interfaces))'

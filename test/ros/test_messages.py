@@ -1,4 +1,7 @@
 """Conversions between messages and arrays, through the real serialisation."""
+import dataclasses
+from array import array
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +10,7 @@ from hypothesis.extra import numpy as arrays
 
 from hac_ros import messages, records, spaces
 from hac_ros.msg import ArmCommand, ArmState, Contribution, Episodes, PolicyWeights, Statistics, Subgoal
+from hac_ros.serialised import Serialised
 from rclpy.serialization import deserialize_message, serialize_message
 from std_msgs.msg import Header
 
@@ -44,6 +48,44 @@ def arm_state(values, space=spaces.GRIPPER_OBSERVATION):
 def test_an_arm_state_comes_back_bit_for_bit(values):
     state = arm_state(values)
     same(messages.to_arm_state(through(messages.from_arm_state(state)), spaces.GRIPPER_OBSERVATION), state)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 5).flatmap(lambda n: arrays.arrays(np.float64, (n, 10), elements=FINITE)))
+def test_a_state_overwritten_by_the_writer_comes_back_bit_for_bit(values):
+    first, state = arm_state(np.zeros_like(values)), arm_state(values)
+    writer = messages.ArmStateWriter(first)
+    writer.write(dataclasses.replace(STEP, round=0, take=65535, step=0), 0.0, *arrays_of(first))
+    read = deserialize_message(writer.write(STEP, state.time, *arrays_of(state)), ArmState)
+    same(messages.to_arm_state(read, spaces.GRIPPER_OBSERVATION), state)
+
+
+def arrays_of(state):
+    return state.observation, state.achieved_goal, state.desired_goal, state.reward, state.success
+
+
+@pytest.mark.parametrize('message', [
+    messages.from_arm_state(arm_state(np.zeros((3, 10)))),
+    messages.from_commands(records.Commands(STEP, np.zeros((2, 4)), 5, 5), Header(frame_id='odd length'))])
+def test_numbers_overwritten_in_a_serialised_message_are_read_back(message):
+    written = Serialised(message)
+    for number, view in enumerate(written.numbers.values()):
+        view[:] = number
+    read = deserialize_message(bytes(written.data), type(message))
+    assert {path: list(view) for path, view in Serialised(read).numbers.items()} == {
+        path: [number] * len(view) for number, (path, view) in enumerate(written.numbers.items())}
+
+
+def test_an_empty_array_and_a_field_after_it_keep_their_places():
+    message = Episodes(arms=3, steps=2, action=array('d', [1.0, 2.0]), exploring=array('B', [7]))
+    numbers = Serialised(message).numbers
+    assert len(numbers['observation']) == 0
+    assert list(numbers['action']) == [1.0, 2.0] and list(numbers['exploring']) == [7]
+
+
+def test_a_message_whose_fields_are_not_numbers_is_refused_by_the_path_of_the_field():
+    with pytest.raises(ValueError, match=r'includes: a field of type .* came; numbers, arrays'):
+        Serialised(Statistics())
 
 
 @settings(deadline=None)

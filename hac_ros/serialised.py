@@ -1,0 +1,62 @@
+"""A message in the form in which DDS carries it, whose numbers are overwritten in place: for the hot paths.
+
+Turning a message object into this form anew takes a good part of a tenth of a millisecond at each control step of the
+simulation. Strings and lengths of arrays stay as they are when the message is serialised.
+Source of the layout: OMG DDS-RTPS 2.2, 10.5 (CDR): a header of 4 bytes, then every value aligned to its own size.
+"""
+from array import array
+from collections.abc import Iterator
+
+import numpy as np
+
+from rclpy.serialization import serialize_message
+
+HEADER = 4
+_TYPES = {'boolean': '?', 'octet': 'u1', 'float': 'f4', 'double': 'f8',
+          **{f'{sign}int{8 * size}': f'{sign or "i"}{size}' for sign in ('', 'u') for size in (1, 2, 4, 8)}}
+
+
+class Serialised:
+    """``data``: the bytes of one message. ``numbers``: path -> view of the numbers in it, an array of one dimension."""
+
+    def __init__(self, message):
+        self.data = bytearray(serialize_message(message))
+        self.numbers = {path: np.frombuffer(self.data, dtype, count, offset)
+                        for path, offset, dtype, count in places(message)}
+
+
+def places(message) -> Iterator[tuple[str, int, np.dtype, int]]:
+    """Yield (path, offset [bytes], type, count) of every number and array in ``message`` once it is serialised.
+
+    Paths name fields with dots between: ``header.stamp.sec``. Raises ValueError for a field of another kind.
+    """
+    yield from _walk(message, '', 0)
+
+
+def _walk(message, prefix: str, at: int) -> Iterator[tuple[str, int, np.dtype, int]]:
+    """As ``places``; returns where the message ends."""
+    for name, kind in message.get_fields_and_field_types().items():
+        value, path = getattr(message, name), prefix + name
+        if hasattr(value, 'get_fields_and_field_types'):
+            at = yield from _walk(value, f'{path}.', at)
+        elif kind == 'string':
+            at = _aligned(at, 4) + 4 + len(value.encode()) + 1
+        else:
+            dtype, count = _numbers(path, kind, value)
+            at = _aligned(at, 4) + 4 if isinstance(value, array) else at
+            at = _aligned(at, dtype.itemsize) if count else at
+            yield path, HEADER + at, dtype, count
+            at += dtype.itemsize * count
+    return at
+
+
+def _numbers(path: str, kind: str, value) -> tuple[np.dtype, int]:
+    if isinstance(value, array):
+        return np.dtype(value.typecode), len(value)
+    if kind not in _TYPES:
+        raise ValueError(f'{path}: a field of type {kind} came; numbers, arrays of them, strings and messages are wanted')
+    return np.dtype(_TYPES[kind]), 1
+
+
+def _aligned(at: int, size: int) -> int:
+    return -(-at // size) * size
