@@ -1,7 +1,13 @@
-"""`hac train key:=value ...`: launches train.launch.xml and tells what came of it."""
+"""`hac train key:=value ...`: launches train.launch.xml and tells what came of it.
+
+A launch file can end a run with its recorder or start that again, not both: so it ends, and a recorder that was killed is
+gone on from here, as with resume:=true.
+"""
 import argparse
 import json
 import shlex
+import signal
+import sys
 
 from hac_ros import domain_names
 from hac_ros.cli import Refused, key_values, launch
@@ -10,6 +16,8 @@ from hac_ros.run_folder import RunExists, RunFolder, RunInUse, RunMissing
 
 FILE = 'train.launch.xml'
 FAILED = 1
+TRIES = 3       # times that a run is gone on with without a further row: more would not help
+_STOPPED = {128 + number for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
 
 
 def run(words: list[str]) -> int:
@@ -25,12 +33,35 @@ def run(words: list[str]) -> int:
     values = plan[0].values()
     folder = RunFolder(values['folder'], values['run'])
     check_free(folder, values['resume'])
-    status = launch.supervise(plan, options.verbose)
+    status = supervise(path, plan, given, folder, options.verbose)
     if status == 0 and read_result(folder) is None:
         status = FAILED        # the recorder was told to end, or lost its folder
     for line in outcome(folder, values['task'], status, given):
         print(line)
     return status
+
+
+def supervise(path, plan, given: dict[str, str], folder: RunFolder, verbose: bool) -> int:
+    """Run the plan, and again with resume:=true when its recorder was killed; return the last exit status."""
+    status, rows, tries = launch.supervise(plan, verbose), _rows(folder), 0
+    while was_killed(status) and tries < TRIES and folder.config.exists():
+        tries += 1
+        print(f'The recorder was killed (exit status {status}) after {rows} rows: the run goes on from there.',
+              file=sys.stderr, flush=True)
+        words = [f'{key}:={value}' for key, value in {**given, 'resume': 'true'}.items()]
+        status, before = launch.supervise(launch.planned(path, words)[0], verbose), rows
+        rows = _rows(folder)
+        tries = 0 if rows > before else tries
+    return status
+
+
+def was_killed(status: int) -> bool:
+    """Whether an exit status is that of a recorder that a signal ended, which nobody sent to `hac`."""
+    return status > 128 and status not in _STOPPED
+
+
+def _rows(folder: RunFolder) -> int:
+    return folder.metrics.read_bytes().count(b'\n') - 1 if folder.metrics.exists() else 0
 
 
 def check_free(folder: RunFolder, resume: bool) -> None:
