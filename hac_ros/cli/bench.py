@@ -1,5 +1,6 @@
 """`hac bench --json`: the bridge against MuJoCo alone, and gradient updates a second."""
 import argparse
+import importlib
 import json
 import platform
 import sys
@@ -21,12 +22,11 @@ ARGUMENTS = {argument.name: argument for argument in (
 
 
 def run(words: list[str]) -> int:
-    """Run the verb; `hac bench chaos` is a campaign of its own."""
-    if words[:1] == ['chaos']:
-        from hac_ros.cli import bench_chaos
-        return bench_chaos.run(words[1:])
+    """Run the verb; `hac bench chaos` and `hac bench workers` are measurements of their own."""
+    if words[:1] in (['chaos'], ['workers']):
+        return importlib.import_module(f'hac_ros.cli.bench_{words[0]}').run(words[1:])
     parser = Parser(prog='hac bench', description='Measure throughput and latency, each pair in alternation. '
-                    '`hac bench chaos` kills processes of a training instead.',
+                    '`hac bench workers` measures trainings with several workers, `hac bench chaos` kills their processes.',
                     formatter_class=argparse.RawDescriptionHelpFormatter,
                     epilog='arguments:\n' + key_values.table(ARGUMENTS))
     parser.add_argument('--json', action='store_true', help='print one JSON object')

@@ -75,6 +75,7 @@ class Chaos:
         self.rng = generator(seed, 'chaos')
         self.process: subprocess.Popen | None = None
         self.began = time.monotonic()
+        self.segments: set[Path] = set()     # of shared memory that processes of the run had mapped when one was killed
 
     def report(self) -> dict:
         """Run the campaign and return what was found."""
@@ -91,7 +92,9 @@ class Chaos:
         finally:
             self.stop(signal.SIGKILL)
         checks = self.checks(kills, status)
-        return {'seed': self.seed, 'workers': self.workers, 'arms': self.arms, 'limit_s': self.limit, 'kills': kills,
+        return {'command': f'hac bench chaos seed:={self.seed} kills:={self.count} workers:={self.workers} '
+                           f'arms:={self.arms} limit:={self.limit}', 'cores': os.cpu_count(),
+                'load': [round(average, 1) for average in os.getloadavg()], 'limit_s': self.limit, 'kills': kills,
                 'longest_recovery_s': max((k['recovery_s'] for k in kills), default=None),
                 'seconds': round(time.monotonic() - self.began, 1), 'rounds': len(self.rows()),
                 'checks': checks, 'passed': all(checks.values())}
@@ -159,6 +162,7 @@ class Chaos:
         executable = str(self.rng.choice(EXECUTABLES))
         label, pid = self.rng.choice([c for c in candidates if c[0].rpartition('-')[0] == executable] or candidates)
         round_, at = len(self.rows()), time.monotonic() - self.began
+        self.segments |= {path for _, candidate in candidates for path in mapped(candidate)}
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(pid), signal.SIGKILL)
         # Rows lag behind: the second one from here belongs to a round that ended after the kill.
@@ -174,7 +178,7 @@ class Chaos:
 
     def checks(self, kills: list[dict], status: int | None) -> dict[str, bool]:
         """Return every claim and whether it holds."""
-        rows, dead = self.rows(), shared_memory.clean()
+        rows, left = self.rows(), [path for path in self.segments if path.exists()]
         solved = self.folder.bundle.exists() and evaluate_bundle(
             self.folder.bundle, TASK, EPISODES, self.seed)['success_rate'] >= BAR
         return {f'{self.count} processes were killed, and the run came to its end': len(kills) == self.count and status == 0,
@@ -183,7 +187,7 @@ class Chaos:
                 'every round has its row': [int(row['round']) for row in rows] == list(range(len(rows))),
                 'the task is solved': solved,
                 'no process is left': not self.left_over(),
-                'no shared-memory segment of a dead process is left': not dead}
+                'no shared-memory segment of the run is left': not left}
 
     def counted_right(self, row: dict) -> bool:
         """Whether the last count equals the frames of the episodes that both learners hold for these rounds."""
@@ -213,3 +217,10 @@ class Chaos:
                 if str(self.root) in ' '.join(words) and '--ros-args' in words:
                     found.append(' '.join(words))
         return found
+
+
+def mapped(pid: int) -> set[Path]:
+    """Return the files of shared memory that a process has mapped; none if it is gone."""
+    with contextlib.suppress(OSError):
+        return {Path(name) for name in re.findall(rf'{shared_memory.FOLDER}/fastrtps_\w+', Path(f'/proc/{pid}/maps').read_text())}
+    return set()

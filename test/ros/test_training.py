@@ -181,3 +181,19 @@ def test_a_run_leaves_no_process_and_no_shared_memory(start, listener, how):
     assert run.wait() == (0 if how is None else 128 + how)
     assert not run_traces.living(run) and not run_traces.left(memory)
     assert not any(run_traces.children(pid) for pid in processes)
+
+
+def test_what_a_killed_run_leaves_in_shared_memory_is_removed_at_the_next_start(start, listener):
+    run = start('traces_kill', pace=5.0, max_steps=800)
+    in_round(listener, run.run, 1, 0)
+    processes = run_traces.children(run.process.pid)
+    memory = run_traces.mapped(processes)
+    run.process.send_signal(signal.SIGKILL)
+    run.wait()
+    listener.until(lambda: not run_traces.living(run), 'the end of its nodes')
+    assert run_traces.left(memory), 'kill -9 left nothing to clean'
+    refused = subprocess.run([*run.process.args[:4], 'run:=no_such_run', 'resume:=true'], capture_output=True, timeout=120)
+    assert refused.returncode == 2 and run_traces.left(memory), 'what is refused is not a start'
+    again = start('traces_kill', resume='true', max_steps=800)
+    listener.until(lambda: not run_traces.left(memory), 'the cleaning of shared memory')
+    assert len(finished(again)) == 4

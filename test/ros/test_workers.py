@@ -41,7 +41,34 @@ class Includes:
         return [(first, last) for worker, first, last in newest if worker == number]
 
 
-def test_a_worker_joins_late_dies_is_left_out_and_comes_back(run, worker, listener):
+class LeftOut:
+    """Who was left out, by what the normalizer says on /diagnostics."""
+
+    def __init__(self, listener):
+        self.said = set()
+        topics.subscribe(listener.node, topics.DIAGNOSTICS, self.on_diagnostics, RUN)
+
+    def on_diagnostics(self, msg):
+        for status in msg.status:
+            if status.name == f'/{RUN}/normalizer':
+                self.said |= {(value.key, value.value) for value in status.values}
+
+
+def stuck_in_and_back(listener, includes, nodes, left_out):
+    """Stop the worker's processes without ending them; go on when it has been left out and, continued, is back."""
+    for node in nodes:
+        node.send_signal(signal.SIGSTOP)
+    listener.until(lambda: ('worker 4 left out', '2') in left_out.said, 'the stuck worker on /diagnostics')
+    left = includes.rounds(4)[-1][1]
+    listener.until(lambda: includes.rounds(0)[0][1] > left + 4, 'rounds of the first worker without the stuck one')
+    for node in nodes:
+        node.send_signal(signal.SIGCONT)
+    back = listener.until(lambda: includes.rounds(4)[-1][1] > left and includes.rounds(4), 'a round of the continued worker')
+    assert back[-1][0] > left + 1
+
+
+def test_a_worker_joins_late_dies_or_is_stuck_is_left_out_and_comes_back(run, worker, listener):
+    left_out = LeftOut(listener)
     includes = Includes(listener)
     listener.until(lambda: includes.rounds(0) and includes.rounds(0)[0][1] >= 3, 'three rounds of the first worker')
     nodes = worker(4)
@@ -53,9 +80,12 @@ def test_a_worker_joins_late_dies_is_left_out_and_comes_back(run, worker, listen
         node.wait(30)
     left = includes.rounds(4)[-1][1]
     listener.until(lambda: includes.rounds(0)[0][1] > left + 4, 'rounds of the first worker without it')
-    worker(4)
+    nodes = worker(4)
     back = listener.until(lambda: includes.rounds(4)[-1][1] > left and includes.rounds(4), 'a round of the worker that is back')
     assert back[-1][0] > left + 1, 'it went on where the others were, with a gap'
+    listener.until(lambda: ('worker 4 left out', '1') in left_out.said, 'the worker on /diagnostics')
+    stuck_in_and_back(listener, includes, nodes, left_out)
+    back = includes.rounds(4)
     listener.until(lambda: run.printed() or len(run.rows()) > back[-1][0] + 1, 'the rows of these rounds')
     run.stop()
     assert 'worker 4 left out' in (run.folder / 'log' / 'launch.log').parent.joinpath('normalizer-3.log').read_text()

@@ -1,0 +1,86 @@
+"""What a run says over its topics in a window of rounds: bytes by topic, and how old the weights are that act.
+
+``python -m hac_ros.cli.bench_traffic RUN WORKERS FIRST LAST``, on one of the machines of the run, prints ``begin`` when
+statistics FIRST are out with contributions of all workers, and one JSON object when those of LAST - FIRST rounds more are.
+"""
+import json
+import sys
+import time
+from collections import Counter
+
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.serialization import deserialize_message
+
+from hac_ros import topics
+
+PER_RUN = (topics.PLANNER_EPISODES, topics.CONTROLLER_EPISODES, topics.CONTRIBUTION, topics.RECEIPT, topics.STATISTICS,
+           topics.PLANNER_WEIGHTS, topics.CONTROLLER_WEIGHTS, topics.METRICS, topics.STATUS)
+PER_WORKER = (topics.ARM_STATE, topics.SUBGOAL, topics.ARM_COMMAND)
+READ = (topics.PLANNER_EPISODES, topics.PLANNER_WEIGHTS, topics.STATISTICS)
+
+
+class Traffic(Node):
+    """Hears all topics of a run, and of its first worker."""
+
+    def __init__(self, run: str, workers: int, first: int, rounds: int):
+        super().__init__('bench_traffic')
+        self.workers, self.first, self.rounds = workers, first, rounds
+        self.bytes, self.behind, self.ages = Counter(), [], []
+        self.newest, self.published = -1, {}       # version of weights -> when it was out, by this machine's clock
+        self.began = self.ended = None
+        for topic in (*PER_RUN, *PER_WORKER):
+            self.create_subscription(topic.type, topic.path(run, 0), self._reader(topic), topic.qos, raw=True)
+
+    def _reader(self, topic):
+        def on_message(data: bytes):
+            if self.began is not None:
+                self.bytes[topic.name.rpartition('}/')[2]] += len(data)
+            if topic in READ:
+                self._read(topic, deserialize_message(data, topic.type))
+        return on_message
+
+    def _read(self, topic, msg) -> None:
+        if topic is topics.STATISTICS:
+            self._on_version(msg)
+        elif topic is topics.PLANNER_WEIGHTS:
+            self.newest = max(self.newest, msg.version)
+            self.published.setdefault(msg.version, time.monotonic())
+        elif self.began is not None:
+            self.behind.append(self.newest - msg.weights)
+            self.ages.append(time.monotonic() - self.published.get(msg.weights, time.monotonic()))
+
+    def _on_version(self, msg) -> None:
+        newest = {c.worker for c in msg.includes if c.last_round == msg.version - 2}
+        if self.began is None and msg.version >= self.first and len(newest) == self.workers:
+            self.began, self.first = time.monotonic(), msg.version
+            print('begin', flush=True)
+        elif self.began is not None and msg.version >= self.first + self.rounds:
+            self.ended = time.monotonic()
+
+    def report(self) -> dict:
+        """Return what was seen in the window."""
+        seconds = self.ended - self.began
+        return {'seconds': round(seconds, 3), 'first_round': self.first, 'rounds': self.rounds,
+                'bytes_per_s': {name: round(count / seconds) for name, count in sorted(self.bytes.items())},
+                'weights_behind_mean': round(sum(self.behind) / len(self.behind), 3),
+                'weights_behind_max': max(self.behind),
+                'weights_age_s': round(sum(self.ages) / len(self.ages), 3)}
+
+
+def main(words: list[str]) -> None:
+    """Hear the run until the window has ended, and print the report."""
+    rclpy.init()
+    node, executor = Traffic(words[0], *map(int, words[1:])), SingleThreadedExecutor()
+    executor.add_node(node)
+    while node.ended is None:
+        executor.spin_once(timeout_sec=0.2)
+    print(json.dumps(node.report()), flush=True)
+    executor.shutdown()
+    node.destroy_node()
+    rclpy.try_shutdown()
+
+
+if __name__ == '__main__':
+    main(sys.argv[1:])
