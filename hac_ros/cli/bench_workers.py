@@ -1,6 +1,7 @@
 """`hac bench workers`: what further workers bring and cost, on this machine and over links that delay and lose."""
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -38,7 +39,7 @@ _TICK = os.sysconf('SC_CLK_TCK')
 
 
 def run(words: list[str]) -> int:
-    """Run the verb."""
+    """Run the verb; the exit status is 1 if it ended early, with the figures of before."""
     parser = Parser(prog='hac bench workers', description='Measure trainings with several workers.',
                     formatter_class=argparse.RawDescriptionHelpFormatter,
                     epilog='arguments:\n' + key_values.table(ARGUMENTS))
@@ -47,7 +48,7 @@ def run(words: list[str]) -> int:
     options = parser.parse_intermixed_args(words)
     report = measure(key_values.read(options.arguments, ARGUMENTS))
     print(json.dumps(report) if options.json else '\n'.join(lines(report)))
-    return 0
+    return 1 if 'ended_early' in report else 0
 
 
 def measure(given: dict[str, str]) -> dict:
@@ -61,13 +62,15 @@ def measure(given: dict[str, str]) -> dict:
     if max(workers) > 4 or loss > 50:
         raise Refused(f'workers:={value["workers"]} loss:={loss}: at most 4 workers and 50 % are wanted')
     reason = missing() if delays else ''
+    apart = [count for count in workers if count > 1 and not reason]
     report = {'command': 'hac bench workers ' + ' '.join(f'{k}:={v}' for k, v in given.items()), 'cores': os.cpu_count(),
               'load_before': [round(average, 1) for average in os.getloadavg()], 'skipped': reason, 'cases': []}
-    for delay in [None, *([] if reason else delays)]:
-        for count in workers:
-            case = Case(value['task'], count, arms, rounds, seed, limit, delay, loss).measure()
-            report['cases'].append(case)
-            print(_line(case), file=sys.stderr, flush=True)
+    try:
+        for count, delay in [*itertools.product(workers, [None]), *itertools.product(apart, delays)]:
+            report['cases'].append(Case(value['task'], count, arms, rounds, seed, limit, delay, loss).measure())
+            print(_line(report['cases'][-1]), file=sys.stderr, flush=True)
+    except (TimeoutError, KeyboardInterrupt) as error:      # what was measured before has taken minutes
+        report['ended_early'] = str(error) or 'interrupted'
     report['load_after'] = [round(average, 1) for average in os.getloadavg()]
     report['model'] = model([case for case in report['cases'] if case['delay_ms'] is None])
     return report
@@ -81,6 +84,7 @@ def lines(report: dict) -> list[str]:
     if 'saturates_at' in report['model']:
         rows.append(f'a round takes a worker {report["model"]["worker_ms"]:.0f} ms of CPU: the learners are busy all the '
                     f'time from {report["model"]["saturates_at"]:.1f} workers on')
+    rows += [f'ended early: {report["ended_early"]}'] * ('ended_early' in report)
     return rows + [f'skipped the network: {report["skipped"]}'] * bool(report['skipped'])
 
 

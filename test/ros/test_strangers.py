@@ -11,6 +11,7 @@ import rclpy
 from ament_index_python.packages import get_package_prefix
 from rclpy.executors import SingleThreadedExecutor
 
+from hac_ros import topics
 from hac_ros.cli.bench_network import Network, missing
 
 NODE = Path(get_package_prefix('hac_ros')) / 'lib' / 'hac_ros' / 'normalizer'
@@ -30,8 +31,6 @@ print(json.dumps(names), flush=True)
 
 
 def test_another_domain_hears_nothing_of_a_run(listener, domain):
-    publisher_of = '/guarded/statistics'
-    from hac_ros import topics
     topics.publisher(listener.node, topics.STATISTICS, 'guarded')
     with domain_coordinator.domain_id() as other:
         context = rclpy.Context()
@@ -45,7 +44,7 @@ def test_another_domain_hears_nothing_of_a_run(listener, domain):
             executor.spin_once(timeout_sec=0.05)
             return [name for name, _ in nodes[0].get_topic_names_and_types()]
         names = listener.until(lambda: '/friendly/statistics' in heard() and heard(), 'the topic of its own domain')
-        assert other != domain and publisher_of not in names
+        assert other != domain and '/guarded/statistics' not in names
         for node in nodes:
             node.destroy_node()
         rclpy.try_shutdown(context=context)
@@ -90,3 +89,18 @@ def test_from_another_machine_only_a_run_of_this_domain_and_of_range_subnet_is_h
         heard = json.loads(stranger.stdout.readline())
     assert '/open/statistics' in heard and '/diagnostics' in heard
     assert not [name for name in heard if name.startswith(('/closed', '/elsewhere'))]
+
+
+ENCLAVE = ('identity_ca.cert.pem', 'cert.pem', 'key.pem', 'permissions_ca.cert.pem', 'governance.p7s', 'permissions.p7s')
+
+
+def test_a_node_that_is_told_to_enforce_security_and_cannot_does_not_speak_in_the_clear(tmp_path):
+    enclave = tmp_path / 'enclaves' / 'push'
+    enclave.mkdir(parents=True)
+    for name in ENCLAVE:
+        (enclave / name).write_text('not a certificate')
+    result = subprocess.run(
+        [NODE, '--ros-args', '-p', f'folder:={tmp_path}', '--enclave', '/push'], capture_output=True, text=True, timeout=60,
+        env={**os.environ, 'ROS_SECURITY_ENABLE': 'true', 'ROS_SECURITY_STRATEGY': 'Enforce',
+             'ROS_SECURITY_KEYSTORE': str(tmp_path)})
+    assert result.returncode != 0 and 'security' in result.stderr.lower(), result.stderr
