@@ -11,6 +11,7 @@ NODES = [
     'mujoco_bridge',
     'fetch_emulator',
     'fetch_bridge',
+    'guard',
     'normalizer',
     'planner',
     'controller',

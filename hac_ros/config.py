@@ -413,8 +413,21 @@ class RandomizationConfig(Checked):
 class EmulatorConfig(Checked):
     """How the emulated robot's time goes."""
 
-    pace: float = option(1.0, 'Simulated seconds a second: 1 real time on the system\'s clock; else with /clock; 0: one control '
-                         'period for each twist', low=0.0, high=100.0)
+    pace: float = option(1.0, 'Simulated seconds a second: 1 real time on the system\'s clock; else with /clock; 0: one '
+                         'control period for each twist', low=0.0, high=100.0)
+
+
+@dataclass(frozen=True)
+class GuardConfig(Checked):
+    """When and how the guard takes the arm from a bridge that has died."""
+
+    period: float = option(0.02, 'Time from one look at the heartbeat to the next, and between zero twists [s]',
+                           low=0.005, high=0.04)
+    heartbeat_timeout: float = option(0.1, 'Take over when the heartbeat is older [s]', low=0.02, high=0.4)
+    braking: float = option(2.0, 'Deceleration of the fastest joint [rad/s^2]; the twist controller\'s own is 1',
+                            low=0.5, high=5.0)
+    joints_timeout: float = option(0.1, 'Joint states that are older are not believed [s]', low=0.02, high=1.0)
+    hold: float = option(3600.0, 'Hold the arm against twists for so long [s]', low=1.0, high=86400.0)
 
 
 NOMINAL = RandomizationConfig((0.2, 0.2), (1.0, 1.0), (1.0, 1.0), (0.0, 0.0), (0.0, 0.0), (1.0, 1.0),

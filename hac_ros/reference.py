@@ -33,6 +33,7 @@ DECLARED = {
     'fetch_emulator': (_RUN, ('emulator', config.EmulatorConfig), ('randomization', config.RandomizationConfig)),
     'fetch_bridge': (_RUN, _ACTING, ('deployment', config.DeploymentConfig), ('fetch', config.FetchConfig),
                      ('safety', config.SafetyConfig)),
+    'guard': (_RUN, ('guard', config.GuardConfig)),
     'planner': (_RUN, _ACTING, _PLANNER),
     'controller': (_RUN, _ACTING, _CONTROLLER),
     'normalizer': (_RUN, _ACTING, _NORMALIZER),

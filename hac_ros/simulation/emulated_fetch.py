@@ -89,7 +89,8 @@ class EmulatedFetch:
 
     def follow(self, trajectory: JointTrajectory, tolerances: Tolerances = Tolerances()) -> Following:
         """Take over with a trajectory goal, and return it; an older one ends."""
-        goal = Following(self.time, trajectory, self._target(), tolerances)
+        start, speed = self._target()
+        goal = Following(self.time, trajectory, start, tolerances, speed)
         if goal.outcome is None and self.arbiter.accept_goal():
             self.stop_following('a newer goal has come')
             self.following, self.twisting = goal, False
@@ -186,12 +187,14 @@ class EmulatedFetch:
         if self.gripper is not None and self.gripper.running:
             self.gripper.update(self.time, self.opening)
 
-    def _target(self) -> np.ndarray:
-        """Where the active controller has its joints (7,): a new one goes on from there, without a jump."""
+    def _target(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where and how fast the active controller has its joints, (7,) each: a new one goes on from there."""
         if self.arbiter.active == fetch_robot.TRAJECTORY:
             running = self.following is not None and self.following.outcome is None
-            return self.following.sample(self.time)[0] if running else self.held
-        return self.controller.position[0].copy() if self.twisting else self.measured[:7].copy()
+            return self.following.sample(self.time) if running else (self.held, np.zeros(7))
+        if self.twisting:
+            return self.controller.position[0].copy(), self.controller.velocity[0].copy()
+        return self.measured[:7].copy(), np.zeros(7)
 
     def _rotation(self) -> np.ndarray:
         return self.data.body(constants.GRIPPER_BODY).xmat.reshape(3, 3)

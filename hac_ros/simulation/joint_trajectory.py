@@ -47,23 +47,27 @@ class Outcome:
 class Following:
     """One goal on its way. ``outcome`` is None while it is; who ends it from outside sets it."""
 
-    def __init__(self, now: float, trajectory: JointTrajectory, start: np.ndarray, tolerances: Tolerances = Tolerances()):
-        """``start`` (7,) [rad]: where the arm's controller is. A goal that cannot be followed ends here."""
+    def __init__(self, now: float, trajectory: JointTrajectory, start: np.ndarray, tolerances: Tolerances = Tolerances(),
+                 speed: np.ndarray = np.zeros(7)):
+        """``start`` (7,) [rad], ``speed`` (7,) [rad/s]: where the arm's controller is. What cannot be followed ends here.
+
+        The speed counts only where the goal gives velocities.
+        """
         self.begun, self.tolerances = now, tolerances
         self.outcome = check(trajectory)
         if self.outcome is None:
-            self._lay(trajectory, start)
+            self._lay(trajectory, start, speed)
         else:
             self.times, self.positions, self.velocities = np.zeros(1), start[None].copy(), None
 
-    def _lay(self, trajectory, start) -> None:
+    def _lay(self, trajectory, start, speed) -> None:
         """Put the joints in order, and the start before the first point."""
         order = [trajectory.names.index(name) for name in kinematics.JOINTS]
         places = np.clip(trajectory.positions[:, order], kinematics.LOWER, kinematics.UPPER)
         self.times = np.concatenate([[0.0], trajectory.times])
         self.positions = np.concatenate([start[None], places])
         self.velocities = None if trajectory.velocities is None else np.concatenate(
-            [np.zeros((1, 7)), trajectory.velocities[:, order]])
+            [speed[None], trajectory.velocities[:, order]])
 
     @property
     def end(self) -> float:

@@ -12,7 +12,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 CLASSES = {'mujoco_bridge': 'MujocoBridge', 'fetch_emulator': 'FetchEmulator', 'planner': 'PlannerNode',
-           'controller': 'ControllerNode', 'normalizer': 'Normalizer', 'fetch_bridge': 'FetchBridge',
+           'controller': 'ControllerNode', 'normalizer': 'Normalizer', 'fetch_bridge': 'FetchBridge', 'guard': 'Guard',
            'planner_learner': 'LearnerNode', 'controller_learner': 'LearnerNode',
            'evaluator': 'EvaluatorNode', 'recorder': 'Recorder', 'marker_publisher': 'MarkerPublisher',
            'browser_view': 'BrowserView'}

@@ -39,6 +39,14 @@ def test_with_velocities_positions_and_velocities_are_met_and_agree():
         np.testing.assert_allclose((ahead - behind) / 2e-6, goal.sample(time)[1], atol=1e-6)
 
 
+def test_an_arm_that_moves_is_braked_evenly_from_the_speed_that_it_has():
+    speed = np.linspace(-0.4, 0.4, 7)
+    stop = JointTrajectory(kinematics.JOINTS, np.array([0.2]), (START + speed * 0.1)[None], np.zeros((1, 7)))
+    goal = Following(10.0, stop, START, speed=speed)
+    for share in (0.0, 0.25, 0.5, 0.75):
+        np.testing.assert_allclose(goal.sample(10.0 + 0.2 * share)[1], speed * (1 - share), atol=1e-9)
+
+
 def test_joints_may_come_in_any_order():
     goal = following(names=kinematics.JOINTS[::-1], positions=(THERE[::-1], START[::-1]))
     np.testing.assert_allclose(goal.sample(11.0)[0], THERE)

@@ -1,0 +1,104 @@
+"""Takes the arm when the bridge's heartbeat ends: a process of its own, so that it lives when the bridge does not."""
+import time
+
+import numpy as np
+
+from hac_ros import kinematics, robot_messages, topics
+from hac_ros.config import GuardConfig, RunConfig
+from hac_ros.nodes import process
+from hac_ros.nodes.health import Health
+from hac_ros.nodes.hold_goal import HoldGoal
+from hac_ros.nodes.ownership import Ownership
+from hac_ros.parameters import declare
+from hac_ros.robot_messages import from_twist
+from hac_ros.safety import takeover
+from hac_ros.safety.takeover import HOLDING, IDLE, WATCHING, Takeover
+
+from rclpy.node import Node
+from std_msgs.msg import Header
+
+RELEASE_HOLD = 1.0     # [s] a hold that then gives way, for a bridge that lets go on purpose
+
+
+class Guard(Node):
+    """heartbeat, joint_states -> guard/alive; when the heartbeat is late: zero twists and a goal that holds the arm.
+
+    Times are of the wall clock, by receipt: a guard believes nobody's stamps.
+    """
+
+    def __init__(self, **node_options):
+        super().__init__('guard', **node_options)
+        self.config = declare(self, RunConfig)
+        self.guard = declare(self, GuardConfig, 'guard')
+        self.ownership = Ownership(self, self.config)
+        self.mind = Takeover(self.guard)
+        self.joints: tuple[float, np.ndarray, np.ndarray] | None = None    # receipt, positions and velocities (7,)
+        run, worker = self.config.run, self.config.worker
+        self.health = Health(self, run)
+        self.hold = HoldGoal(self, self.health)
+        self.alive = topics.publisher(self, topics.GUARD_ALIVE, run, worker)
+        self.twists = topics.publisher(self, topics.TWIST_COMMAND, run, worker)
+        topics.subscribe(self, topics.HEARTBEAT, self.on_heartbeat, run, worker)
+        topics.subscribe(self, topics.ROBOT_JOINT_STATES, self.on_joints, run, worker)
+        self.timer = self.create_timer(self.guard.period, self.on_timer)
+
+    def on_joints(self, msg):
+        """Keep where the arm is, and how fast."""
+        if not set(kinematics.JOINTS) <= set(msg.name):
+            return      # the fingers' part
+        try:
+            names, positions, velocities = robot_messages.to_joints(msg)
+        except ValueError as error:
+            self.health.refuse('joint states refused', error)
+            return
+        order = [names.index(name) for name in kinematics.JOINTS]
+        positions, velocities = positions[order], velocities[order]
+        if np.isfinite(positions).all() and np.isfinite(velocities).all():
+            self.joints = time.monotonic(), positions, velocities
+
+    def on_heartbeat(self, msg):
+        """Note that the bridge lives; let go where it says that it rests."""
+        try:
+            state = self.mind.hear(time.monotonic(), msg.frame_id)
+        except ValueError as error:
+            self.health.refuse('heartbeat refused', error)
+            return
+        if state == WATCHING:
+            self.hold.cancel()
+        elif state == IDLE:
+            self.hold_arm(RELEASE_HOLD)
+        if state is not None:
+            self.get_logger().info(f'the bridge is {msg.frame_id}: {state}')
+
+    def on_timer(self):
+        """Take over, if it is time; say that the guard lives."""
+        if self.mind.update(time.monotonic()):
+            self.hold.forget()
+            self.health.refuse('take-overs', f'no heartbeat for {self.guard.heartbeat_timeout} s: holding the arm')
+        if self.mind.state == HOLDING:
+            self.stand()
+        self.alive.publish(Header(stamp=self.get_clock().now().to_msg(), frame_id=self.mind.state))
+
+    def stand(self) -> None:
+        """Zero twists at once and for as long as no goal holds the arm; a goal as soon as there may be one."""
+        if not self.hold.active:
+            self.twists.publish(from_twist(np.zeros(6), self.get_clock().now().to_msg()))
+        if not self.hold.asked:
+            self.hold_arm(self.guard.hold)
+
+    def hold_arm(self, seconds: float) -> None:
+        """Ask the robot to stop the arm and to hold it, if it is known where the arm is."""
+        if self.joints is None or time.monotonic() - self.joints[0] > self.guard.joints_timeout:
+            self.health.note('no joint states to hold the arm by')
+            return
+        times, places = takeover.stop(*self.joints[1:], self.guard)
+        self.hold.ask(np.array([times[0], times[0] + seconds]), places)
+
+    def close(self) -> None:
+        """Give the name back. A goal that holds the arm goes on holding it."""
+        self.ownership.release()
+
+
+def main(argv=None):
+    """Run the node."""
+    return process.run(Guard, argv)
