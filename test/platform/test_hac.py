@@ -215,3 +215,21 @@ def test_a_run_whose_tests_are_all_skipped_fails(tmp_path):
     done = hac(dict(os.environ), 'test', str(tmp_path))
     assert done.returncode != 0
     assert 'hac: 0 tests ran, 1 were skipped' in done.stderr
+
+
+@embedded
+def test_tests_with_and_without_nodes_are_counted_together_and_either_can_fail(tmp_path):
+    shutil.copy(HAC, tmp_path / 'hac')
+    sourced = {name: value for name, value in os.environ.items() if name != 'HAC_WORLD'}
+    listed = re.search(r'^COMPUTING=\((.*?)\)', HAC.read_text(), re.MULTILINE).group(1).split()
+    for folder in (*listed, 'ros'):
+        assert (REPO / 'test' / folder).is_dir()
+        (tmp_path / 'test' / folder).mkdir(parents=True)
+        (tmp_path / 'test' / folder / f'test_{folder}.py').write_text(
+            f"import os\n\n\ndef test_named():\n    assert os.environ['FAILING'] != '{folder}'\n")
+    for failing in ('none', listed[0], 'ros'):
+        done = subprocess.run([tmp_path / 'hac', 'test'], env={**sourced, 'FAILING': failing}, capture_output=True,
+                              text=True)
+        assert f'hac: {len(listed) + 1} tests ran, 0 were skipped' in done.stderr
+        assert done.returncode == (failing != 'none')
+        assert re.findall(r'FAILED test/(\w+)', done.stdout) == [failing] * (failing != 'none')
