@@ -12,14 +12,20 @@ from pathlib import Path
 
 import numpy as np
 
+from hac_ros import kinematics
 from hac_ros.config import DeploymentConfig, SafetyConfig
 from hac_ros.deployment_log import EpisodeLog
 from hac_ros.fetch_driver import Driver, Sent
 from hac_ros.fetch_senses import Senses
 from hac_ros.records import ArmState, Commands, StepId, Subgoals
 from hac_ros.safety import admission
+from hac_ros.safety.robot import RobotState
 from hac_ros.safety.status import Status
 from hac_ros.tasks import Task
+
+
+JUMP, JUMP_TIME = 0.03, 0.2     # [rad] beyond what its speed limit allows in the time between, at most [s]
+STEADY = 0.01                   # [rad] from period to period: the joints rest
 
 
 class Pulse:
@@ -90,6 +96,7 @@ class Pilot:
         self.folder, self.about = log_folder, about or {}
         self.signals = Signals(Pulse(), Pulse())
         self.id: StepId | None = None
+        self.jumped = False
         self.asked: Asked | None = None
         self.log: EpisodeLog | None = None
         self.closed: list[EpisodeLog] = []
@@ -98,6 +105,8 @@ class Pilot:
         self.subgoal: Subgoals | None = None
         self.pending: Commands | None = None
         self.admitted: tuple[bytes, bool, str] | None = None
+        self.before: RobotState | None = None     # the state of the period before
+        self.steady = 0                            # periods since the joints moved last
         self.statuses: tuple[Status, ...] = ()
         self.totals, self.missed, self.latencies = Counter(), 0, []
 
@@ -120,6 +129,7 @@ class Pilot:
         self.last = self.subgoal = self.pending = self.admitted = None
         self._close_log()
         self.senses.start()
+        self.jumped = False       # whoever set up the episode may have moved the arm
         self.driver.start(state, at_rest=self.config.clock == 'stepped')
         if self.folder is not None:
             self.log = EpisodeLog(self.folder, {**self.about, 'goal': asked.goal.tolist(), 'goal_world': self.goal.tolist()},
@@ -151,6 +161,7 @@ class Pilot:
         """
         self.began = self.clock()
         state = self.senses.robot_state(**self.signals.for_safety())
+        self._compare(state)
         if self.asked is not None and state is not None and self.senses.complete(self.asked.since):
             self._begin(state)
             return None, self._publish(now, state)
@@ -164,6 +175,17 @@ class Pilot:
         published = self._publish(now, state)
         ended = not self.running
         return (self._note(self.driver.rest(now, state, self._causes())) if ended else None), published
+
+    def _compare(self, state: RobotState | None) -> None:
+        """See whether the joints rest, and whether they jumped, as no joint can."""
+        before, self.before, self.jumped = self.before, state, False
+        if before is None or state is None:
+            self.steady = 0
+            return
+        moved = np.abs(state.joints - before.joints)
+        since = min(max(state.joints_stamp - before.joints_stamp, self.task.period), JUMP_TIME)
+        self.jumped = not bool((moved <= kinematics.VELOCITY * since + JUMP).all())
+        self.steady = self.steady + 1 if (moved < STEADY).all() else 0
 
     def _missed(self, now, state) -> Sent:
         self.missed += 1
@@ -239,7 +261,8 @@ class Pilot:
 
     def _causes(self) -> tuple[Status, ...]:
         refused = self.running and self.admitted is not None and not self.admitted[1]
-        return self.signals.causes(self.clock(), self.config) + (Status.SUBGOAL_REFUSED,) * refused
+        return (self.signals.causes(self.clock(), self.config) + (Status.SUBGOAL_REFUSED,) * refused
+                + (Status.JOINTS_JUMPED,) * self.jumped)
 
     def _note(self, sent: Sent, counts: bool = True) -> Sent:
         """Count each reason when it comes up; ``counts``: as an intervention in an episode."""

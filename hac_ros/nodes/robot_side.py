@@ -14,6 +14,7 @@ from rclpy.action import ActionClient
 from std_msgs.msg import Header
 
 MOST_EFFORT = 60.0     # [N] of a finger
+STEADY_PERIODS = 3     # with joints at rest, before their place is one to be held
 HOLD_TIME = 0.5        # [s] of the one-point trajectory that holds the arm
 
 
@@ -116,9 +117,12 @@ class RobotSide:
             then(None)
 
     def hold(self, now: float) -> None:
-        """Ask once for a trajectory to where the joints are, as far as that is known now."""
-        fresh = abs(now - self.pilot.senses.stamp) <= self.pilot.safety.stale_after
-        if self.asked_to_hold or not fresh or not self.trajectory.server_is_ready():
+        """Ask once for a trajectory to where the joints are, as far as that is known now.
+
+        Joints that were measured elsewhere a moment ago may be elsewhere: a goal there would move the arm.
+        """
+        known = abs(now - self.pilot.senses.stamp) <= self.pilot.safety.stale_after and self.pilot.steady >= STEADY_PERIODS
+        if self.asked_to_hold or not known or not self.trajectory.server_is_ready():
             return
         self.asked_to_hold = True
         state = self.pilot.senses.robot_state()

@@ -30,6 +30,7 @@ class Status(IntEnum):
     GUARD_GONE = 35
     GUARD_HOLDING = 36
     NORMALIZER_GONE = 37
+    JOINTS_JUMPED = 38
     DEAD_MAN = 40
     SINGULARITY = 41
     JOINT_LIMIT = 42
@@ -80,6 +81,7 @@ TEXTS = {
     Status.JOINTS_STALE: 'stopped: the joint states are too old, or from the future',
     Status.OBJECT_STALE: 'stopped: the pose of the object is too old, or from the future',
     Status.CLOCK: 'stopped: the clock is not finite or went back',
+    Status.JOINTS_JUMPED: 'stopped: measured joints moved faster than joints can',
     Status.GUARD_GONE: 'stopped: the guard has not been heard of',
     Status.GUARD_HOLDING: 'stopped: the guard holds the arm',
     Status.NORMALIZER_GONE: 'stopped: the normalizer has not been heard of',

@@ -12,7 +12,7 @@ JOINED = {'rollout', 'probes', 'evaluation', 'protocol', 'run_folder', 'domain_n
           'metrics_events', 'progress', 'proposals', 'shipped', 'acting', 'fetch_senses', 'fetch_driver', 'pilot',
           'deployment_log', 'deployment_replay', 'run_history', 'diagnosis', 'films', 'report', 'attempt_trail',
           'arm_pose'}
-ROS_LAYER = {'topics', 'messages', 'serialised', 'robot_messages', 'parameters', 'markers'}
+ROS_LAYER = {'topics', 'messages', 'serialised', 'robot_messages', 'adversary', 'parameters', 'markers'}
 ROWS = (BASE, PARTS, JOINED, ROS_LAYER, {'nodes'}, {'cli', 'reference'})
 
 ROS = re.compile(r'(rclpy|launch|launch_ros|hac_ros\.(msg|srv)|(rosidl|ament|tf2)_\w+|\w+_(msgs|srvs|interfaces))'

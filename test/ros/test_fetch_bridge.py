@@ -1,0 +1,181 @@
+"""The real fetch_bridge: inactive until activated, observing as the simulation does, and stopping when it must.
+
+The test plays the robot, the policy and the clock, so that a busy machine changes nothing.
+"""
+import signal
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hac_ros import deployment_log, kinematics, messages, records, robot_messages, spaces, tasks, topics
+from hac_ros.adversary import NAMES, Adversary
+from hac_ros.cli.bench_safety import RUN, Rig
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from std_msgs.msg import Header
+
+REACH = tasks.by_name('reach', 'fetch')
+KINDS = Adversary(REACH).kinds
+START = np.append(kinematics.forward(kinematics.START)[0][0], 0.04)    # grip in base_link, and opening
+GOAL = kinematics.base_to_world(START[:3] + (0.0, 0.05, 0.02))
+
+
+class Policy:
+    """An honest robot at rest, and a policy that says what the test wants."""
+
+    def __init__(self, rig):
+        self.rig, self.states, self.twists, self.diagnostics = rig, [], [], []
+        for topic, found in ((topics.ARM_STATE, self.states), (topics.TWIST_COMMAND, self.twists),
+                             (topics.DIAGNOSTICS, self.diagnostics)):
+            rig.node.create_subscription(topic.type, topic.path(RUN), found.append, 1000)
+
+    def period(self, tick=True) -> None:
+        """A period of the robot's time, in which the arm rests."""
+        self.rig.adversary.begin(np.random.default_rng(0), self.next_time())
+        for names in (NAMES[:8], NAMES[8:]):       # in parts, as a Fetch does
+            self.rig.adversary.names, where = list(names), [NAMES.index(name) for name in names]
+            message = self.rig.adversary.joint_state()
+            message.position, message.velocity = [
+                values[where].tolist() for values in (self.rig.adversary.positions, self.rig.adversary.velocities)]
+            self.rig.send[topics.ROBOT_JOINT_STATES.name].publish(message)
+        if tick:
+            self.rig._tick()
+
+    def next_time(self) -> float:
+        self.rig.time = round(self.rig.time + 0.04, 6)
+        return self.rig.time
+
+    def begin(self) -> None:
+        """Give a goal, and wait for the first state."""
+        before = self.rig.id
+        self.rig.send[topics.GOAL.name].publish(robot_messages.from_pose(
+            kinematics.world_to_base(GOAL), (1, 0, 0, 0), messages.to_time(0.0)))
+
+        def begun():
+            self.period()
+            return self.rig.id is not None and (before is None or self.rig.id.round != before.round)
+        self.rig.until(begun, 'the first state')
+
+    def answer(self, command, subgoal=None) -> np.ndarray:
+        """Answer the newest state; return the twist that comes of it."""
+        here = len(self.twists)
+        self.send_answer(command, subgoal)
+        self.rig.until(lambda: len(self.twists) > here, 'a twist')
+        return robot_messages.to_twist(self.twists[-1])
+
+    def send_answer(self, command, subgoal=None) -> None:
+        """Send subgoal and command for the newest state."""
+        subgoal = np.append(GOAL, 0.04) if subgoal is None else subgoal
+        self.rig.send[topics.SUBGOAL.name].publish(messages.from_subgoals(records.Subgoals(
+            self.rig.id, subgoal[None], np.array([[0.02, 0.005]]), np.ones(1), np.zeros(1, np.uint32),
+            np.full(1, 5, np.uint16), np.zeros(1, bool)), Header()))
+        self.rig.send[topics.ARM_COMMAND.name].publish(messages.from_commands(
+            records.Commands(self.rig.id, np.array([command], dtype=float)), Header()))
+
+    def next_state(self) -> None:
+        """Let the robot rest for a period, and wait for its state: the last command may be under way still."""
+        asked = self.rig.id
+
+        def came():
+            self.period()
+            return self.rig.id != asked
+        self.rig.until(came, 'the next state')
+
+    def step(self, command, subgoal=None) -> np.ndarray:
+        """A period and its answer."""
+        self.next_state()
+        return self.answer(command, subgoal)
+
+    def told(self, words: str):
+        """Return whether diagnostics of the bridge hold ``words``."""
+        return any(words in value.key for array in self.diagnostics for status in array.status for value in status.values)
+
+
+@pytest.fixture(scope='module')
+def rig(tmp_path_factory, domain):
+    """One bridge for the tests that leave it as it was."""
+    with Rig('reach', str(tmp_path_factory.mktemp('bridge'))) as running:
+        yield running
+
+
+@pytest.fixture(scope='module')
+def policy(rig):
+    return Policy(rig)
+
+
+SIDEWARDS = (0.0, 1.0, 0.0, 0.0)
+
+
+def test_it_does_nothing_until_activated_and_in_shadow_mode_sends_nothing(tmp_path, domain):
+    with Rig('reach', str(tmp_path), autostart=False, shadow=True, log=True) as rig:
+        policy = Policy(rig)
+        for _ in range(5):
+            policy.period(tick=False)
+            rig.beat()
+        assert rig.beaten < 0 and not policy.states
+        change = rig.node.create_client(ChangeState, f'/{RUN}/worker_0/fetch_bridge/change_state')
+        rig.until(change.service_is_ready, 'the service')
+        for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
+            future = change.call_async(ChangeState.Request(transition=Transition(id=transition)))
+            rig.until(future.done, 'the transition')
+            assert future.result().success
+        policy.begin()
+        policy.send_answer(SIDEWARDS)
+        policy.next_state()
+        assert not policy.twists and not rig.limits.goals and not rig.limits.holds
+        rig.child.send(signal.SIGINT)
+        rig.until_ended()
+    (path,) = deployment_log.files(tmp_path / RUN / 'deployment')
+    episode = deployment_log.read(path)
+    assert episode.steps == 1 and episode.content['shadow'] and episode.arrays['allowed'][0, 1] > 0
+
+
+def test_observations_are_those_of_the_simulations_readout(policy):
+    policy.begin()
+    state = messages.to_arm_state(policy.states[-1], REACH.observation)
+    grip = kinematics.base_to_world(kinematics.forward(kinematics.START)[0][0])
+    assert np.allclose(state.observation[0, :3], grip, atol=1e-12)
+    assert np.array_equal(spaces.fingers(state.observation)[0], [0.02, 0.02])
+    assert np.allclose(state.desired_goal[0], GOAL) and np.allclose(state.achieved_goal[0], grip)
+    assert (state.steps, state.frame, state.arms) == (REACH.steps, 'world', 1)
+
+
+def test_a_refused_subgoal_stops_the_arm_before_its_command_passes_and_is_told(policy):
+    policy.begin()
+    policy.answer(SIDEWARDS)
+    fast = [policy.step(SIDEWARDS) for _ in range(5)][-1]
+    assert fast[1] > 0.09
+    here = len(policy.twists)
+    for _ in range(8):
+        policy.next_state()
+        policy.send_answer(SIDEWARDS, np.append(GOAL + (0.0, 2.0, 0.0), 0.04))
+    policy.rig.until(lambda: not robot_messages.to_twist(policy.twists[-1]).any(), 'rest')
+    speeds = [np.linalg.norm(robot_messages.to_twist(message)[:3]) for message in policy.twists[here:]]
+    assert speeds == sorted(speeds, reverse=True) and speeds[0] < np.linalg.norm(fast[:3])
+    policy.rig.until(lambda: policy.told('safety subgoal_refused'), 'the reason')
+
+
+def test_joint_states_that_stop_stop_the_arm_and_the_episode_waits(policy):
+    policy.begin()
+    policy.answer(SIDEWARDS)
+    assert [policy.step(SIDEWARDS) for _ in range(5)][-1][1] > 0.09
+    asked = policy.rig.id
+    for _ in range(12):
+        policy.next_time()
+        policy.rig._tick()
+    policy.rig.until(lambda: not robot_messages.to_twist(policy.twists[-1]).any(), 'rest')
+    assert policy.rig.id.step <= asked.step + 2
+
+
+@settings(max_examples=12, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 2**32)), min_size=20, max_size=20))
+def test_no_command_to_the_robot_exceeds_a_limit_whatever_comes(rig, inputs):
+    for kind, seed in inputs:
+        rig.period(kind, np.random.default_rng(seed))
+    assert rig.limits.exceeded == []
+
+
+def test_the_arm_moved_under_attack(rig):
+    assert rig.limits.moving > 20 and rig.lost < 20
