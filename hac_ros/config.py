@@ -133,7 +133,10 @@ class LevelConfig(Checked):
     target_noise: float = option(0.03, 'Standard deviation of the noise on target actions (clipped at 2.5 of it)',
                                  low=0.0, high=1.0)
     pretanh: float = option(0.01, 'Weight of the squared pre-tanh output in the actor loss', low=0.0, high=10.0)
-    averaging: float = option(0.005, 'Share by which the averaged actor follows in an update', low=1e-6, high=1.0)
+    averaging: float = option(0.005, 'Least share by which the averaged actor follows in an update of the actor',
+                              low=1e-6, high=1.0)
+    averaging_span: float = option(0.0, 'It averages over about this share of the updates so far, as far as `averaging` '
+                                   'allows', low=0.0, high=1.0)
     capacity: int = option(20_000, 'Episodes kept for replay', low=1, high=10**7)
     clip: float = option(5.0, 'Normalised inputs are kept within +- this', low=0.1, high=1000.0)
     noise: float = option(0.1, 'Standard deviation of exploration noise on the action', low=0.0, high=2.0)
@@ -171,6 +174,15 @@ class LevelConfig(Checked):
         gone = min(1.0, self.steps_after(updates) / self.exploration_until)
         return 1.0 + (self.final_exploration - 1.0) * gone
 
+    def averaging_after(self, updates: int) -> float:
+        """Return the share by which the averaged actor follows after so many gradient steps.
+
+        A span that grows with the training filters a late actor well and lets an early one go ahead.
+        """
+        if not self.averaging_span:
+            return self.averaging
+        return min(1.0, max(self.averaging, self.policy_delay / (self.averaging_span * max(1, updates))))
+
     def learning_rate_after(self, updates: int) -> float:
         """Return the step size of Adam after so many gradient steps."""
         if not self.decay_until:
@@ -195,6 +207,8 @@ class PlannerConfig(LevelConfig):
                                       low=1e-4, high=0.1)
     centre: str = option('object', 'What the action displaces the subgoal from (object: the gripper, without one)',
                          choices=('object', 'gripper', 'workspace'))
+    axes: str = option('world', 'Domain knowledge: axes of the displacement, and of what the planner sees; goal: x points '
+                       'from the object to its goal', choices=('world', 'goal'))
     reach: float = option(0.15, 'Displacement of the subgoal at action 1 [m] (centre object or gripper)',
                           low=0.001, high=2.0)
     opening_gain: float = option(2.0, 'Opening at action a: half of the range x (1 + gain x a), kept in range',
@@ -216,8 +230,12 @@ class PlannerConfig(LevelConfig):
                                            low=0.0, high=1.0)
     exploiting_horizon: int = option(0, 'Control steps of their attempts; 0: horizon', low=0, high=1000)
     critic_differences: bool = option(False, 'Critics also see subgoal - gripper and subgoal - goal')
+    critic_duration: bool = option(False, 'Critics also see how long the decision lasts')
     fold_yaw: bool = option(False, 'Domain knowledge: the object looks the same after a quarter turn')
     skip_fallen: bool = option(False, 'Domain knowledge: what follows when the object has fallen is not replayed')
+    fallen_penalty: float = option(0.0, 'Domain knowledge: share of decisions that make it fall that are learnt as the '
+                                   'worst value (with skip_fallen)', low=0.0, high=1.0)
+    goal_distance: bool = option(False, 'Planner also sees the distance to the goal, coarse and fine')
     moved_share: float = option(0.0, 'Domain knowledge: share of samples from episodes in which the object moved',
                                 low=0.0, high=1.0)
     lifted_share: float = option(0.0, 'Domain knowledge: share of samples from episodes in which it was lifted',

@@ -7,11 +7,14 @@ import numpy as np
 
 from hac_ros import spaces
 from hac_ros.config import PlannerConfig
+from hac_ros.learning import frame
 from hac_ros.learning.normalization import Normalization
 from hac_ros.tasks import Task
 
 FINE = 2.0           # tolerances a unit of the planner's fine difference
 FINE_OFFSET = 0.05   # [m] a unit of the planner's fine object - gripper
+FINE_DISTANCE = 0.01 # [m] a unit of the planner's distance to the tolerance: success is decided within it
+TURNED = ('object_offset', 'object_relative_velocity', 'object_spin', 'gripper_velocity')   # vectors of the frame
 QUARTER = np.pi / 2  # [rad]
 FINE_SUBGOAL = 0.04  # [m] a unit of the controller's: constant, so that a changed tolerance changes no input
 
@@ -21,28 +24,61 @@ class PlannerFeatures:
 
     def __init__(self, task: Task, normalization: Normalization, config: PlannerConfig):
         self.normalization, self.fine = normalization, FINE * config.goal_tolerance
-        self.yaw = task.observation.index('object_euler_z') if config.fold_yaw and task.has_object else None
-        self.has_object = task.has_object
+        self.yaw = task.observation.index('object_euler_z') if task.has_object else None
+        self.folded, self.turned = config.fold_yaw, config.axes == 'goal' and task.has_object
+        self.has_object, self.tolerance = task.has_object, config.goal_tolerance if config.goal_distance else None
+        self.vectors = [task.observation.index(name + '_x') for name in TURNED] if self.turned else []
 
     @staticmethod
-    def size(task: Task) -> int:
+    def size(task: Task, config: PlannerConfig) -> int:
         """Number of inputs."""
-        return task.observation.size + (9 if task.has_object else 6)
+        turned = 2 * (config.axes == 'goal' and task.has_object)
+        return task.observation.size + (9 if task.has_object else 6) + 2 * config.goal_distance + turned
 
     def __call__(self, observation: np.ndarray, goal: np.ndarray) -> np.ndarray:
         """observation (B, O), goal (B, 3), raw; returns (B, F) float32."""
-        missing = goal - spaces.object_position(observation)
-        parts = [self._observation(observation), missing / self.normalization.object_scale, missing / self.fine]
+        missing, offset = goal - spaces.object_position(observation), None
         if self.has_object:
-            parts.append((spaces.object_position(observation) - spaces.gripper_position(observation)) / FINE_OFFSET)
+            offset = spaces.object_position(observation) - spaces.gripper_position(observation)
+        seen, parts = self._observation(observation), []
+        if self.turned:
+            towards = frame.heading(observation, goal)
+            seen, parts = self._turned(seen, observation, towards), [towards]
+            missing, offset = frame.into(missing, towards), frame.into(offset, towards)
+        parts = [seen, *parts, missing / self._level(self.normalization.object_scale), missing / self.fine]
+        if self.has_object:
+            parts.append(offset / FINE_OFFSET)
+        if self.tolerance is not None:
+            distance = np.linalg.norm(missing, axis=-1, keepdims=True)
+            parts += [distance / self.fine, (distance - self.tolerance) / FINE_DISTANCE]
         return _inputs(self.normalization, *parts)
 
     def _observation(self, observation: np.ndarray) -> np.ndarray:
-        if self.yaw is not None:
+        if self.yaw is not None and self.folded:
             observation = observation.copy()
-            angle = observation[:, self.yaw]
-            observation[:, self.yaw] = angle - QUARTER * np.round(angle / QUARTER)
+            observation[:, self.yaw] = _folded(observation[:, self.yaw])
         return self.normalization.observation(observation)
+
+    def _turned(self, seen: np.ndarray, observation: np.ndarray, towards: np.ndarray) -> np.ndarray:
+        """Return normalised observations with vectors and yaw as seen in the frame that points to the goal."""
+        for start in self.vectors:
+            vector = frame.into(observation[:, start:start + 3], towards)
+            seen[:, start:start + 3] = vector / self._level(self.normalization.std[start:start + 3])
+        if self.yaw is not None:
+            yaw = observation[:, self.yaw] - np.arctan2(towards[:, 1], towards[:, 0])
+            seen[:, self.yaw] = (_folded(yaw) if self.folded else yaw) / self.normalization.std[self.yaw]
+        return seen
+
+    def _level(self, scale: np.ndarray) -> np.ndarray:
+        """Return one scale (3,) for x and y where the frame turns: lengths must not depend on the heading."""
+        if not self.turned:
+            return scale
+        level = np.sqrt((scale[0] ** 2 + scale[1] ** 2) / 2)
+        return np.array([level, level, scale[2]])
+
+
+def _folded(angle: np.ndarray) -> np.ndarray:
+    return angle - QUARTER * np.round(angle / QUARTER)
 
 
 class ControllerFeatures:

@@ -23,6 +23,7 @@ class Sample:
     action: np.ndarray
     reward: np.ndarray
     discount: np.ndarray
+    left: np.ndarray            # share of a whole decision that its steps fall short of, 0 .. 1
 
 
 def future(rng: np.random.Generator, first: np.ndarray, last: np.ndarray) -> np.ndarray:
@@ -49,7 +50,7 @@ def controller_sample(data, rows: np.ndarray, count: int, config: ControllerConf
     if actions > 3 and not locked:   # a servo's opening is not the policy's to answer for
         hit &= difference[:, 3] <= tolerance[:, 1]
     return Sample(observation, following, goal, data['action'][row, t, :actions], np.where(hit, 0.0, -1.0),
-                  np.full(count, config.gamma))
+                  np.full(count, config.gamma), np.zeros(count))
 
 
 def _controller_goals(data, row, t, observation, config: ControllerConfig, rng) -> np.ndarray:
@@ -94,13 +95,15 @@ def planner_sample(data, rows: np.ndarray, count: int, config: PlannerConfig, ge
     observation, following = data['observation'][row, start], data['observation'][row, end]
     reached = spaces.gripper_position(following)
     position = np.where(windows.hindsight[:, None], reached, data['subgoal'][row, start, :3])
-    action = geometry.action(observation, position, data['action'][row, start, 3])
+    action = geometry.action(observation, position, data['action'][row, start, 3], windows.goal)
     discount = config.gamma ** ((end - start) / config.horizon)
     satisfied = _at(data['achieved_goal'][row, end], windows.goal, config.goal_tolerance)
     reward = np.where(satisfied, 0.0, -(1.0 - discount) / (1.0 - config.gamma))
-    punished = _missed_tests(data, windows, config) & (rng.random(count) < config.testing_penalty)
-    reward[punished], discount[punished] = -1.0 / (1.0 - config.gamma), 0.0
-    return Sample(observation, following, windows.goal, action, reward, discount)
+    worst = _missed_tests(data, windows, config) & (rng.random(count) < config.testing_penalty)
+    if config.fallen_penalty > 0:
+        worst |= (end >= data['lost'][row]) & (rng.random(count) < config.fallen_penalty)
+    reward[worst], discount[worst] = -1.0 / (1.0 - config.gamma), 0.0
+    return Sample(observation, following, windows.goal, action, reward, discount, 1.0 - (end - start) / config.horizon)
 
 
 def _windows(data, rows, count: int, config: PlannerConfig, rng) -> Windows:

@@ -99,8 +99,10 @@ class Learner:
             sample = self.level.sample(self.replay.arrays, rows, some * size, rng)
             noise = rng.standard_normal(sample.action.shape, dtype=np.float32)
             arrays = (features(sample.observation, sample.goal), sample.action, features(sample.following, sample.goal),
-                      sample.reward, sample.discount, noise, self.level.context(sample.observation, sample.goal),
-                      self.level.context(sample.following, sample.goal))
+                      sample.reward, sample.discount, noise,
+                      self.level.context(sample.observation, sample.goal, sample.left),
+                      self.level.context(sample.following, sample.goal),
+                      self.level.context(sample.observation, sample.goal))
             batch = Batch(*(_batched(array, some, size) for array in arrays)).to(self.td3.device)
             yield from (batch[i] for i in range(some))
             updates -= some
@@ -123,7 +125,7 @@ class Learner:
         self.metrics['planner/subgoal_std'] = float('nan')
         if self.probe is not None:
             action = self.td3.act(torch.from_numpy(features(*self.probe))).numpy()
-            subgoal = self.level.geometry.subgoal(self.probe[0], action)
+            subgoal = self.level.geometry.subgoal(self.probe[0], action, self.probe[1])
             self.metrics['planner/subgoal_std'] = float(subgoal.std(axis=0).mean())
 
     def _measure_values(self, rows, features):

@@ -45,8 +45,11 @@ class Level(Protocol):
     def features(self, normalization: Normalization):
         """Return the function of (observation, goal) that makes network inputs."""
 
-    def context(self, observation: np.ndarray, goal: np.ndarray) -> np.ndarray:
-        """Return (B, M), what the mapped action is added to, for raw observations (B, O) and goals."""
+    def context(self, observation: np.ndarray, goal: np.ndarray, left: np.ndarray | None = None) -> np.ndarray:
+        """Return (B, M), what the mapped action is added to, for raw observations (B, O) and goals.
+
+        left: (B,) share of a whole decision that its steps fall short of; None: whole decisions.
+        """
 
     def measure(self, episodes: Episodes) -> dict[str, float]:
         """Return the metrics of a round."""
@@ -79,7 +82,7 @@ class ControllerLevel:
     def features(self, normalization: Normalization) -> ControllerFeatures:
         return ControllerFeatures(self.task, normalization)
 
-    def context(self, observation: np.ndarray, goal: np.ndarray) -> np.ndarray:
+    def context(self, observation: np.ndarray, goal: np.ndarray, left: np.ndarray | None = None) -> np.ndarray:
         return np.zeros((len(observation), self.actions), dtype=np.float32)
 
     def measure(self, episodes: Episodes) -> dict[str, float]:
@@ -98,7 +101,7 @@ class PlannerLevel:
 
     def __init__(self, task: Task, config: PlannerConfig):
         self.task, self.config, self.geometry = task, config, SubgoalAction(task, config)
-        self.inputs, self.actions = PlannerFeatures.size(task), SIZE
+        self.inputs, self.actions = PlannerFeatures.size(task, config), SIZE
         self.symmetry = Symmetry(task)
         self.lowest = -1.0 / (1.0 - config.gamma)
         # Subgoals a tolerance apart must look different to the critics.
@@ -106,14 +109,15 @@ class PlannerLevel:
         differences = np.zeros((SIZE, 6 if config.critic_differences else 0))
         if config.critic_differences:
             differences[:3] = np.tile(np.diag(self.geometry.reach / DIFFERENCE), 2)
-        self.action_map = np.concatenate([gain, differences], axis=1)
+        duration = np.zeros((SIZE, int(config.critic_duration)))
+        self.action_map = np.concatenate([gain, differences, duration], axis=1)
 
     def fields(self) -> dict[str, tuple[int, ...]]:
         steps = self.task.steps
         return {'observation': (steps + 1, self.task.observation.size), 'achieved_goal': (steps + 1, 3),
                 'desired_goal': (3,), 'subgoal': (steps, spaces.SUBGOAL.size), 'tolerance': (steps, 2),
                 'testing': (steps,), 'action': (steps, SIZE), 'first': (steps,), 'end': (steps,), 'held': (steps,),
-                'moved': (), 'lifted': (), 'usable': ()}
+                'moved': (), 'lifted': (), 'usable': (), 'lost': ()}
 
     def rows(self, episodes: Episodes) -> dict[str, np.ndarray]:
         rows = {name: getattr(episodes, name).swapaxes(0, 1)
@@ -124,8 +128,9 @@ class PlannerLevel:
         moved = np.linalg.norm(goal - goal[:, :1], axis=-1).max(axis=1) > MOVED
         near = np.linalg.norm(goal - spaces.gripper_position(rows['observation']), axis=-1) < NEAR
         lifted = ((goal[..., 2] > goal[:, :1, 2] + LIFTED) & near).sum(axis=1) > 1   # more than a bounce
-        return rows | {'desired_goal': episodes.desired_goal, 'first': first, 'end': end, 'held': held, 'usable': self._usable(goal),
-                       'moved': moved, 'lifted': lifted}
+        lost = self._lost(goal)
+        return rows | {'desired_goal': episodes.desired_goal, 'first': first, 'end': end, 'held': held, 'moved': moved,
+                       'lifted': lifted, 'lost': lost, 'usable': np.clip(lost, 1, self.task.steps)}
 
     def sample(self, data, rows, count, rng) -> hindsight.Sample:
         sample = hindsight.planner_sample(data, rows, count, self.config, self.geometry, rng)
@@ -134,19 +139,26 @@ class PlannerLevel:
     def features(self, normalization: Normalization) -> PlannerFeatures:
         return PlannerFeatures(self.task, normalization, self.config)
 
-    def context(self, observation: np.ndarray, goal: np.ndarray) -> np.ndarray:
+    def context(self, observation: np.ndarray, goal: np.ndarray, left: np.ndarray | None = None) -> np.ndarray:
         parts = [np.zeros((len(observation), SIZE))]
         if self.config.critic_differences:
             centre = self.geometry.centre(observation)
-            parts += [(centre - spaces.gripper_position(observation)) / DIFFERENCE, (centre - goal) / DIFFERENCE]
+            parts += [self.geometry.seen(centre - other, observation, goal) / DIFFERENCE
+                      for other in (spaces.gripper_position(observation), goal)]
+        if self.config.critic_duration:
+            parts.append(np.zeros((len(observation), 1)) if left is None else left[:, None])
         return np.concatenate(parts, axis=1, dtype=np.float32, casting='same_kind')
 
-    def _usable(self, goal: np.ndarray) -> np.ndarray:
-        """Return how many steps (N,) of each episode are replayed, at least 1; goal: (N, T + 1, 3)."""
+    def _lost(self, goal: np.ndarray) -> np.ndarray:
+        """Return the step (N,) of each episode at which the object has fallen for good; T + 1 for none.
+
+        goal: (N, T + 1, 3). Starts before it only are replayed; decisions that lead there have the worst value.
+        """
+        never = self.task.steps + 1
         if not self.config.skip_fallen:
-            return np.full(len(goal), self.task.steps)
+            return np.full(len(goal), never)
         fallen = goal[..., 2] < self.task.workspace.low[2] - FALLEN
-        return np.where(fallen.any(axis=1), np.maximum(1, fallen.argmax(axis=1)), self.task.steps)
+        return np.where(fallen.any(axis=1), fallen.argmax(axis=1), never)
 
     def returns(self, episodes: Episodes) -> np.ndarray:
         """Return (N,) the discounted return of each episode, in the unit of the critics: -1 / (1 - gamma) .. 0.

@@ -48,7 +48,7 @@ class Planner:
     def begin(self, round: int, weights: Weights, statistics: Statistics, explore: bool):
         """Start a round, whatever became of the one before. Without ``explore``: averaged weights, no draws."""
         config = self.config
-        self.actor, self.averaged = (Policy(weights, network, PlannerFeatures.size(self.task), SIZE)
+        self.actor, self.averaged = (Policy(weights, network, PlannerFeatures.size(self.task, config), SIZE)
                                      for network in (ACTOR, AVERAGED))
         self.features = PlannerFeatures(self.task, Normalization(statistics, config.clip), config)
         self.explore, self.untrained = explore, weights.updates == 0
@@ -99,7 +99,7 @@ class Planner:
         testing = np.zeros(self.arms, dtype=bool)
         if self.explore:
             action, testing = self._explored(state, action)
-        value = self.geometry.subgoal(state.observation, action)
+        value = self.geometry.subgoal(state.observation, action, state.desired_goal)
         left = self.horizon.astype(np.uint16)
         return _Attempts(action, value, count, left, testing, np.full(self.arms, self.explore))
 

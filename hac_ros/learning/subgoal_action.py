@@ -7,6 +7,7 @@ import numpy as np
 
 from hac_ros import spaces
 from hac_ros.config import PlannerConfig
+from hac_ros.learning import frame
 from hac_ros.tasks import Task
 
 SIZE = 4
@@ -16,20 +17,27 @@ class SubgoalAction:
     """Converts between actions and subgoals of one task."""
 
     def __init__(self, task: Task, config: PlannerConfig):
-        self.task, self.config = task, config
+        self.task, self.config, self.turned = task, config, config.axes == 'goal' and task.has_object
         low, high = np.array(task.workspace.low), np.array(task.workspace.high)
         self.middle, half = (low + high) / 2, (high - low) / 2
         self.reach = half if config.centre == 'workspace' else np.full(3, config.reach)
 
-    def subgoal(self, observation: np.ndarray, action: np.ndarray) -> np.ndarray:
-        """Return subgoals (..., 4), positions inside the workspace, for observations (..., O)."""
-        position = self.task.workspace.clip(self.centre(observation) + self.reach * action[..., :3])
+    def subgoal(self, observation: np.ndarray, action: np.ndarray, goal: np.ndarray) -> np.ndarray:
+        """Return subgoals (..., 4), positions inside the workspace, for observations (..., O) and goals (..., 3)."""
+        displacement = self.reach * action[..., :3]
+        if self.turned:
+            displacement = frame.out_of(displacement, frame.heading(observation, goal))
+        position = self.task.workspace.clip(self.centre(observation) + displacement)
         return np.concatenate([position, self._opening(action[..., 3:])], axis=-1)
 
-    def action(self, observation: np.ndarray, position: np.ndarray, fourth: np.ndarray) -> np.ndarray:
+    def action(self, observation: np.ndarray, position: np.ndarray, fourth: np.ndarray, goal: np.ndarray) -> np.ndarray:
         """Return the action (..., 4) whose subgoal is ``position`` (..., 3), or nearest; ``fourth`` (...) is kept."""
-        displacement = np.clip((position - self.centre(observation)) / self.reach, -1.0, 1.0)
-        return np.concatenate([displacement, fourth[..., None]], axis=-1)
+        displacement = self.seen(position - self.centre(observation), observation, goal)
+        return np.concatenate([np.clip(displacement / self.reach, -1.0, 1.0), fourth[..., None]], axis=-1)
+
+    def seen(self, vector: np.ndarray, observation: np.ndarray, goal: np.ndarray) -> np.ndarray:
+        """Return vectors (..., 3) of the world as seen along the axes of the action."""
+        return frame.into(vector, frame.heading(observation, goal)) if self.turned else vector
 
     def speed(self, action: np.ndarray) -> np.ndarray:
         """Return the share of full speed (...) that the controller may use."""

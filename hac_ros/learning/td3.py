@@ -28,6 +28,7 @@ class Batch:
     noise: torch.Tensor         # (.., A) standard normal, for the target action
     context: torch.Tensor       # (.., M) what the mapped action is added to
     following_context: torch.Tensor
+    acting_context: torch.Tensor    # the same for the actor's own decision at the start
 
     def __getitem__(self, i) -> 'Batch':
         return Batch(*(getattr(self, name)[i] for name in self.__dataclass_fields__))
@@ -69,7 +70,7 @@ class Td3:
         actor_loss = float('nan')
         if self.updates % self.config.policy_delay == 0:
             actor_loss = self._update_actor(batch)
-            self.averaged.lerp_(self.actor, self.config.averaging)
+            self.averaged.lerp_(self.actor, self.config.averaging_after(self.updates))
             self.actor_target.lerp_(self.actor, self.config.tau)
         self.critic_target.lerp_(self.critic, self.config.tau)
         return critic_loss, value, actor_loss
@@ -130,7 +131,7 @@ class Td3:
         raw, cache = self.actor_net.forward(self.actor_layers, batch.inputs[None])
         action = torch.tanh(raw)
         value, critic_cache = self.first_net.forward(
-            self.first_layers, self._joined(batch.inputs, batch.context, action[0], 1))
+            self.first_layers, self._joined(batch.inputs, batch.acting_context, action[0], 1))
         slope = torch.full_like(value, -1.0 / value.shape[1])
         slope = self.first_net.backward(self.first_layers, critic_cache, slope)[..., -self.map.shape[1]:]
         slope = slope @ self.map.T * (1.0 - action.square()) + raw * (2.0 * self.config.pretanh / raw.numel())

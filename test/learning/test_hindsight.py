@@ -66,13 +66,13 @@ def test_without_hindsight_the_goal_is_the_episodes_own():
 
 def test_a_hindsight_action_means_what_the_gripper_reached():
     sample, geometry = planner_samples(sliding_share=1.0, **PURE)
-    subgoal = geometry.subgoal(sample.observation, sample.action)[:, :3]
+    subgoal = geometry.subgoal(sample.observation, sample.action, sample.goal)[:, :3]
     np.testing.assert_allclose(subgoal, sample.following[:, :3], atol=1e-12)
 
 
 def test_an_unchanged_action_means_the_subgoal_that_was_commanded():
     sample, geometry = planner_samples(sliding_share=0.0, hindsight_share=0.0, inside_share=1.0, reach=2.0, **PURE)
-    subgoal = geometry.subgoal(sample.observation, sample.action)[:, :3]
+    subgoal = geometry.subgoal(sample.observation, sample.action, sample.goal)[:, :3]
     np.testing.assert_allclose(subgoal, np.tile([1.5, 0.9, 0.7], (2000, 1)), atol=1e-12)
 
 
@@ -175,6 +175,14 @@ def test_what_follows_a_fall_is_not_replayed():
     assert (sample.goal[own, 2] > 0.05).all() and (sample.goal[own, 2] > 0.4).mean() > 0.8
 
 
+def test_a_decision_that_loses_the_object_has_the_worst_value_and_nothing_follows():
+    one, data = falling(skip_fallen=True, fallen_penalty=1.0, future_share=1.0, **PURE)
+    sample = one.sample(data, np.arange(ARMS), 2000, rng())
+    lost = sample.following[:, 5] < 0.4
+    assert lost.any() and (sample.discount[lost] == 0.0).all() and (sample.discount[~lost] > 0.0).all()
+    np.testing.assert_allclose(sample.reward[lost], one.lowest)
+
+
 def test_without_that_knowledge_falls_are_replayed():
     one, data = falling(**PURE)
     assert (one.sample(data, np.arange(ARMS), 2000, rng()).observation[:, 5] < 0.4).mean() > 0.3
@@ -201,6 +209,61 @@ def test_a_quarter_turn_of_the_object_changes_no_input():
         inputs = PlannerFeatures(PICK, normalization, PlannerConfig(fold_yaw=fold))
         equal = np.allclose(inputs(turned, np.zeros((50, 3))), inputs(observation, np.zeros((50, 3))), atol=1e-5)
         assert equal is fold
+
+
+def turned_about(centre: np.ndarray, points: np.ndarray, angle: float) -> np.ndarray:
+    cos, sin = np.cos(angle), np.sin(angle)
+    return (points - centre) @ np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]]).T + centre
+
+
+def test_seen_along_the_way_to_the_goal_a_turned_scene_asks_for_the_turned_subgoal():
+    geometry = SubgoalAction(PICK, PlannerConfig(axes='goal'))
+    observation, goal = rng().normal(size=(9, 25)) * 0.05 + 0.7, rng().normal(size=(9, 3)) * 0.05 + 0.7
+    observation[:, 3:6] = centre = [1.3, 0.75, 0.6]
+    action = rng().uniform(-1, 1, (9, 4))
+    here = geometry.subgoal(observation, action, goal)
+    there = geometry.subgoal(observation, action, turned_about(centre, goal, 2.0))
+    np.testing.assert_allclose(there[:, :3], turned_about(centre, here[:, :3], 2.0), atol=1e-12)
+    np.testing.assert_allclose(geometry.action(observation, here[:, :3], action[:, 3], goal), action, atol=1e-12)
+    towards = geometry.seen(goal - centre, observation, goal)
+    assert (towards[:, 0] > 0).all() and np.abs(towards[:, 1]).max() < 1e-12
+
+
+def test_seen_along_the_way_to_the_goal_only_place_heading_and_tilt_tell_how_a_scene_is_turned():
+    moments = running_statistics.of_samples(rng().normal(size=(50, 25)))[0]
+    config = PlannerConfig(axes='goal', fold_yaw=True, goal_distance=True)
+    inputs = PlannerFeatures(PICK, Normalization(Statistics(0, PICK.observation.name, moments), 50.0), config)
+    observation, goal = rng().normal(size=(9, 25)) * 0.1, rng().normal(size=(9, 3)) * 0.1
+    observation[:, 6:9] = observation[:, 3:6] - observation[:, :3]
+    turned, centre, angle = observation.copy(), observation[:, 3:6].copy(), 0.7
+    for i in range(9):
+        turned[i, :3] = turned_about(centre[i], observation[i, :3], angle)
+        for start in (6, 14, 17, 20):
+            turned[i, start:start + 3] = turned_about(np.zeros(3), observation[i, start:start + 3], angle)
+    turned[:, 13] += angle
+    other = np.stack([turned_about(c, g, angle) for c, g in zip(centre, goal)])
+    differs = np.abs(inputs(turned, other) - inputs(observation, goal)).max(axis=0) > 1e-4
+    places = {0, 1, 25, 26}    # gripper x and y, and the heading; the object stands still
+    assert set(np.flatnonzero(differs)) == places
+    assert inputs(observation, goal).shape[1] == PlannerFeatures.size(PICK, config)
+
+
+def test_the_distance_to_the_goal_is_an_input_that_ends_at_the_tolerance():
+    moments = running_statistics.of_samples(rng().normal(size=(50, 25)))[0]
+    config = PlannerConfig(goal_distance=True, goal_tolerance=0.045)
+    inputs = PlannerFeatures(PICK, Normalization(Statistics(0, PICK.observation.name, moments), 5.0), config)
+    observation = np.zeros((2, 25))
+    seen = inputs(observation, np.array([[0.0, 0.045, 0.0], [0.055, 0.0, 0.0]]))
+    np.testing.assert_allclose(seen[:, -1], [0.0, 1.0], atol=1e-5)
+
+
+def test_critics_see_how_long_a_decision_lasts_and_actors_decide_for_a_whole_one():
+    one = level.PlannerLevel(PICK, PlannerConfig(critic_duration=True, horizon=5))
+    observation, goal = np.zeros((2, 25)), np.zeros((2, 3))
+    np.testing.assert_allclose(one.context(observation, goal, np.array([0.8, 0.0]))[:, -1], [0.8, 0.0], atol=1e-6)
+    assert (one.context(observation, goal)[:, -1] == 0).all() and (one.action_map[:, -1] == 0).all()
+    sample, _ = planner_samples(inside_share=1.0, sliding_share=0.0, **PURE)
+    assert set(np.round(sample.left * 5)) == {0, 1, 2, 3, 4}
 
 
 def test_critics_see_subgoal_minus_gripper_and_minus_goal():

@@ -50,7 +50,7 @@ def batch(reward: float, discount: float = 0.9) -> Batch:
     generator = torch.manual_seed(1)
     draw = lambda *shape: torch.randn(*shape, generator=generator)
     return Batch(draw(64, 4), draw(64, 2).clamp(-1, 1), draw(64, 4), torch.full((64,), reward),
-                 torch.full((64,), discount), draw(64, 2), torch.zeros(64, 2), torch.zeros(64, 2))
+                 torch.full((64,), discount), draw(64, 2), *torch.zeros(3, 64, 2))
 
 
 def test_targets_stay_within_the_bounds():
@@ -100,3 +100,10 @@ def test_the_learning_rate_falls_between_the_steps_that_are_set():
     config = PlannerConfig(updates=100.0, decay_from=1000, decay_until=3000, final_learning_rate=0.0)
     assert [config.learning_rate_after(updates) for updates in (0, 100, 200, 300, 900)] == [1e-3, 1e-3, 5e-4, 0.0, 0.0]
     assert PlannerConfig().learning_rate_after(10**9) == PlannerConfig().learning_rate
+
+
+def test_the_averaged_actor_averages_over_a_share_of_the_updates_so_far_until_the_least_share_holds():
+    config = PlannerConfig(averaging=1e-3, averaging_span=0.1, policy_delay=2)
+    shares = [config.averaging_after(updates) for updates in (1, 200, 2000, 10**6)]
+    np.testing.assert_allclose(shares, [1.0, 0.1, 0.01, 1e-3])
+    assert PlannerConfig(averaging=1e-3).averaging_after(5) == 1e-3

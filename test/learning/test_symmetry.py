@@ -15,7 +15,7 @@ def sample(observation: np.ndarray) -> Sample:
     count = len(observation)
     rng = np.random.default_rng(1)
     return Sample(observation, observation + 0.01, rng.normal(size=(count, 3)), rng.uniform(-1, 1, (count, 4)),
-                  np.zeros(count), np.zeros(count))
+                  *np.zeros((3, count)))
 
 
 def observations(task, commands: np.ndarray, mirrored: bool) -> np.ndarray:

@@ -25,8 +25,9 @@ class PlannerOfTheGoal(Planner):
 
     def _proposed(self, state, count):
         attempt = super()._proposed(state, count)
-        action = self.geometry.action(state.observation, state.desired_goal, np.zeros(state.arms))
-        return dataclasses.replace(attempt, action=action, value=self.geometry.subgoal(state.observation, action))
+        action = self.geometry.action(state.observation, state.desired_goal, np.zeros(state.arms), state.desired_goal)
+        value = self.geometry.subgoal(state.observation, action, state.desired_goal)
+        return dataclasses.replace(attempt, action=action, value=value)
 
 
 class ScriptedController(Controller):
