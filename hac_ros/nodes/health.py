@@ -2,6 +2,7 @@
 from collections import Counter
 
 from hac_ros import topics
+from hac_ros.nodes import process
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
@@ -15,7 +16,7 @@ class Health:
         self._node, self.counts, self.refused = node, Counter(), Counter()
         self._last_text = ''
         self._publisher = topics.publisher(node, topics.DIAGNOSTICS, run)
-        self._timer = node.create_timer(1.0, self.publish)
+        self._timer = process.timer(node, 1.0, self.publish)
 
     def note(self, what: str) -> None:
         """Count ``what``."""

@@ -53,8 +53,8 @@ class MujocoBridge(Node):
         topics.subscribe(self, topics.STATISTICS, self.on_statistics, run)
         self.create_service(topics.RESET.type, topics.RESET.path(run, worker), self.on_reset)
         self.create_service(topics.PAUSE.type, topics.PAUSE.path(run, worker), self.on_pause)
-        self.repeat = self.create_timer(self.bridge.repeat_after, self.on_overdue)
-        self.pacer = self.create_timer(0.002, self.on_pacer) if self.bridge.pace > 0 else None
+        self.repeat = process.timer(self, self.bridge.repeat_after, self.on_overdue)
+        self.pacer = process.timer(self, 0.002, self.on_pacer) if self.bridge.pace > 0 else None
         if self.bridge.standalone:
             self.begin(0)
 

@@ -52,7 +52,7 @@ class Normalizer(Node):
         self.advance()
         self.restore()
         self.acknowledge()
-        self.create_timer(1.0, self.on_timer)
+        process.timer(self, 1.0, self.on_timer)
 
     def serve(self, statistics: records.Statistics) -> None:
         """Publish the one version that there is, and that this process lives."""

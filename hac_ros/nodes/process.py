@@ -6,6 +6,7 @@ import threading
 
 import rclpy
 from rclpy._rclpy_pybind11 import RCLError
+from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.signals import SignalHandlerOptions
@@ -21,6 +22,14 @@ _told_to_stop = threading.Event()
 def stopping() -> bool:
     """Return whether the process has been told to stop: long callbacks ask now and then."""
     return _told_to_stop.is_set()
+
+
+def timer(node, period: float, callback):
+    """Call ``callback`` every ``period`` [s] by the machine's clock, whatever ``use_sim_time`` says.
+
+    Simulated time stands still while a command is missing, which is what such timers are there to mend.
+    """
+    return node.create_timer(period, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
 
 def run(make_node, argv=None) -> int:

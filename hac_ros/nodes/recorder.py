@@ -73,7 +73,7 @@ class Recorder(Node):
         if self.table.next_round >= self.end:
             self.finish(self.table.next_round)
         topics.subscribe(self, topics.METRICS, self.on_metrics, run)
-        self.create_timer(1.0, self.on_timer)
+        process.timer(self, 1.0, self.on_timer)
         self.publish_status()
 
     def sources(self, round_: int) -> set:

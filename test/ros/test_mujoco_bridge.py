@@ -19,7 +19,8 @@ NAMESPACE = f'/{RUN}/worker_0'
 @pytest.fixture
 def bridge(processes):
     return processes.start('mujoco_bridge', NAMESPACE, run=RUN, task='push', arms=ARMS, seed=SEED,
-                           bridge__standalone=True, bridge__repeat_after=0.2)
+                           bridge__standalone=True, bridge__repeat_after=0.2,
+                           use_sim_time=True)     # simulated time stands still while nobody commands
 
 
 def random_commands(steps):
