@@ -38,6 +38,7 @@ RUN, TASK, EPISODES, BAR = 'chaos', 'reach', 100, 0.95
 EXECUTABLES = ('mujoco_bridge', 'planner', 'controller', 'planner_learner', 'controller_learner', 'normalizer',
                'evaluator', 'recorder')
 ROUNDS_AFTER = 6        # rounds that the run goes on for after the last kill
+HANGS = 5               # limits after which a run that is late is taken to hang, and the campaign ends
 
 
 def run(words: list[str]) -> int:
@@ -83,7 +84,7 @@ class Chaos:
         kills, status = [], None
         try:
             self.start()
-            self.rows_beyond(1, self.limit * 2)
+            self.rows_beyond(1, self.limit * HANGS)
             while len(kills) < self.count:
                 kills.append(self.kill())
             status = self.end()
@@ -92,6 +93,7 @@ class Chaos:
         finally:
             self.stop(signal.SIGKILL)
         checks = self.checks(kills, status)
+        shared_memory.clean()       # what a campaign that was cut short leaves
         return {'command': f'hac bench chaos seed:={self.seed} kills:={self.count} workers:={self.workers} '
                            f'arms:={self.arms} limit:={self.limit}', 'cores': os.cpu_count(),
                 'load': [round(average, 1) for average in os.getloadavg()], 'limit_s': self.limit, 'kills': kills,
@@ -126,7 +128,7 @@ class Chaos:
         rounds = len(self.rows()) + ROUNDS_AFTER
         self.start(resume='true', max_steps=rounds * self.workers * self.arms * tasks.by_name(TASK).steps)
         try:
-            return self.process.wait(self.limit * 2)
+            return self.process.wait(self.limit * HANGS)
         except subprocess.TimeoutExpired:
             raise TimeoutError('the resumed run did not come to its end') from None
 
@@ -166,7 +168,7 @@ class Chaos:
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(pid), signal.SIGKILL)
         # Rows lag behind: the second one from here belongs to a round that ended after the kill.
-        recovery = self.rows_beyond(round_ + 1, self.limit)
+        recovery = self.rows_beyond(round_ + 1, self.limit * HANGS)
         return {'at_s': round(at, 1), 'victim': str(label), 'round': round_, 'recovery_s': round(recovery, 2)}
 
     def processes(self) -> list[tuple[str, int]]:
