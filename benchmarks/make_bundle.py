@@ -1,0 +1,114 @@
+"""Train a bundle in one process, by the protocol of the nodes, and keep the best that fresh episodes confirm.
+
+    python benchmarks/make_bundle.py --task push --control fetch --seed 0 --rounds 90 --out hac_ros/data/bundles/fetch/push
+
+What ``hac train`` does with nodes this does without: the same settings, draws, rounds and evaluations, with nobody to
+wait for, so that a bundle that is shipped can be made again on a busy machine. Prints a line an evaluation. The report in
+the bundle tells the command.
+"""
+import argparse
+import dataclasses
+import shlex
+import sys
+import time
+from pathlib import Path
+
+import torch
+from in_process import PARAMETERS, Training, overridden, preset
+
+from hac_ros import evaluation, tasks
+from hac_ros.config import ControllerConfig, FetchConfig, PlannerConfig, RandomizationConfig
+from hac_ros.learning.bundle import Bundle, write_bundle
+from hac_ros.records import CONTROLLER, PLANNER
+from hac_ros.simulation.simulation import Simulation
+
+CONFIRMATION = 1_000_000    # first round of the fresh episodes: none of these is seen by another evaluation
+ARMS = 50                   # episodes that an evaluation runs as one batch
+
+
+class Best:
+    """The best weights so far, by success, and by distance where that is equal."""
+
+    def __init__(self, out: Path, training: Training, control: str):
+        self.out, self.training, self.control = out, training, control
+        self.rank, self.hash = (-1.0, 0.0), ''
+
+    def offer(self, report: evaluation.EvaluationReport, confirmed: float, round: int) -> bool:
+        """Write the weights of ``round`` if they are better than all before."""
+        rank = (report.success_rate if confirmed != confirmed else confirmed, -report.mean_final_distance)
+        if rank < self.rank:
+            return False
+        self.rank = rank
+        weights, statistics = self.training.recent
+        settings = dict(zip(('planner', 'controller'), map(dataclasses.asdict, self.training.configs)))
+        if self.control == 'fetch':
+            settings |= {'fetch': dataclasses.asdict(FetchConfig()),
+                         'randomization': dataclasses.asdict(RandomizationConfig())}
+        content = evaluation.fit_for_json({**dataclasses.asdict(report), 'confirmed': confirmed, 'round': round,
+                                           'seed': self.training.seed, 'command': command()})
+        self.hash = write_bundle(self.out, Bundle(self.training.task.name, self.control, weights[PLANNER],
+                                                  weights[CONTROLLER], statistics, settings, content))
+        return True
+
+
+def command() -> str:
+    """Return the command that makes this bundle again."""
+    return shlex.join(['python', 'benchmarks/make_bundle.py', *sys.argv[1:]])
+
+
+def arguments() -> argparse.Namespace:
+    """Return what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--task', required=True)
+    parser.add_argument('--control', default='mocap')
+    parser.add_argument('--arms', type=int, default=16)
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--rounds', type=int, required=True, help='most rounds')
+    parser.add_argument('--first', type=int, default=8, help='round of the first evaluation')
+    parser.add_argument('--every', type=int, default=8, help='rounds from one evaluation to the next')
+    parser.add_argument('--bar', type=float, default=0.95, help='success that is confirmed by fresh episodes')
+    parser.add_argument('--stop', type=float, default=0.97, help='confirmed success that ends the training')
+    parser.add_argument('--episodes', type=int, default=100)
+    parser.add_argument('--confirm', type=int, default=500)
+    parser.add_argument('--out', type=Path, required=True)
+    parser.add_argument('--planner', nargs='*', default=[], metavar='NAME=VALUE')
+    parser.add_argument('--controller', nargs='*', default=[], metavar='NAME=VALUE')
+    return parser.parse_args()
+
+
+def main():
+    torch.set_num_threads(1)
+    given = arguments()
+    task = tasks.by_name(given.task, given.control)
+    path = PARAMETERS / ('fetch_' * (given.control == 'fetch') + f'{task.name}.yaml')
+    configs = (overridden(preset(PlannerConfig(), path), given.planner),
+               overridden(preset(ControllerConfig(), path), given.controller))
+    training = Training(task, lambda arms, purpose: Simulation(task, arms, given.seed, purpose=purpose,
+                                                               control=given.control), given.arms, given.seed, *configs)
+    evaluator = evaluation.Evaluator(task, *configs, arms=ARMS, seed=given.seed, control=given.control)
+    best, began = Best(given.out, training, given.control), time.process_time()
+    for round in range(given.rounds + 1):
+        training.run_round(round)
+        if round >= given.first and (round - given.first) % given.every == 0:
+            if judged(training, evaluator, best, given, round, began) >= given.stop:
+                break
+
+
+def judged(training, evaluator, best: Best, given, round: int, began: float) -> float:
+    """Evaluate the weights of ``round``, keep them if they are the best, print a line; return what was confirmed, or 0."""
+    weights, statistics = training.recent
+    pair = weights[PLANNER], weights[CONTROLLER], statistics
+    report, confirmed = evaluator.evaluate(*pair, given.episodes), float('nan')
+    if report.success_rate >= given.bar:
+        confirmed = evaluator.evaluate(*pair, given.confirm, CONFIRMATION).success_rate
+    kept = best.offer(report, confirmed, round)
+    metrics = training.metrics
+    print(f'round {round} steps {round * given.arms * training.task.steps} success {report.success_rate:.3f} '
+          f'confirmed {confirmed:.3f} probes {report.probe_accuracy:.2f} moved {report.object_moved:.2f} '
+          f'training {metrics["planner/success"]:.2f} accuracy {metrics["controller/accuracy"]:.2f} '
+          f'critic {metrics["planner/critic_loss"]:.2f} cpu {time.process_time() - began:.0f}{" kept" * kept}', flush=True)
+    return 0.0 if confirmed != confirmed else confirmed
+
+
+if __name__ == '__main__':
+    main()
