@@ -53,6 +53,7 @@ def run(words: list[str]) -> int:
     value = {name: given.get(name, argument.default) for name, argument in ARGUMENTS.items()}
     numbers = {name: number(name, value[name], low)
                for name, low in (('seed', 0), ('kills', 1), ('workers', 1), ('arms', 1), ('limit', 1))}
+    signal.signal(signal.SIGTERM, signal.default_int_handler)      # whoever ends the campaign ends its training
     with contextlib.ExitStack() as stack:
         root = Path(value['folder'] or stack.enter_context(tempfile.TemporaryDirectory(prefix='hac_chaos_')))
         report = Chaos(root, **numbers).report()

@@ -46,6 +46,8 @@ def run(words: list[str]) -> int:
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     parser.add_argument('arguments', nargs='*', metavar='key:=value')
     options = parser.parse_intermixed_args(words)
+    for stopper in (signal.SIGINT, signal.SIGTERM):      # what was started is ended, what was measured is told
+        signal.signal(stopper, signal.default_int_handler)
     report = measure(key_values.read(options.arguments, ARGUMENTS))
     print(json.dumps(report) if options.json else '\n'.join(lines(report)))
     return 1 if 'ended_early' in report else 0
