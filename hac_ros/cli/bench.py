@@ -22,12 +22,13 @@ ARGUMENTS = {argument.name: argument for argument in (
 
 
 def run(words: list[str]) -> int:
-    """Run the verb; `hac bench chaos`, `workers` and `safety` are measurements of their own."""
-    if words[:1] in (['chaos'], ['workers'], ['safety']):
+    """Run the verb; `hac bench chaos`, `workers`, `safety`, `kills` and `control` are measurements of their own."""
+    if words[:1] in (['chaos'], ['workers'], ['safety'], ['kills'], ['control']):
         return importlib.import_module(f'hac_ros.cli.bench_{words[0]}').run(words[1:])
     parser = Parser(prog='hac bench', description='Measure throughput and latency, each pair in alternation. '
                     '`hac bench workers` measures trainings with several workers, `hac bench chaos` kills their processes, '
-                    '`hac bench safety` attacks the robot\'s bridge.',
+                    '`hac bench safety` attacks the robot\'s bridge, '
+                    '`hac bench kills` kills nodes of a deployment, `hac bench control` measures its latency.',
                     formatter_class=argparse.RawDescriptionHelpFormatter,
                     epilog='arguments:\n' + key_values.table(ARGUMENTS))
     parser.add_argument('--json', action='store_true', help='print one JSON object')

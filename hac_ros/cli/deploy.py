@@ -35,9 +35,7 @@ def run(words: list[str]) -> int:
     parser.add_argument('arguments', nargs='*', metavar='key:=value')
     options = parser.parse_intermixed_args(words)
     given = key_values.read(options.arguments, arguments)
-    value = {name: given.get(name, argument.default) for name, argument in arguments.items()}
-    value['bundle'] = value['bundle'] or str(shipped.default(
-        value['task'], 'mocap' if value['allow_control_mismatch'] == 'true' else 'fetch'))
+    value = complete(given)
     if value['replay']:
         return tell(replayed(value), options.json)
     if value['robot'] == 'fetch':
@@ -45,6 +43,13 @@ def run(words: list[str]) -> int:
     check(value)
     from hac_ros.cli.deploy_emulated import Deployment      # ROS takes a second: errors above come at once
     return tell(Deployment(value, number('episodes', value['episodes'], 1)).report(), options.json)
+
+
+def complete(given: dict[str, str]) -> dict[str, str]:
+    """Return all arguments, with defaults for those that are not ``given``. Raises ValueError if no bundle is shipped."""
+    value = {name: given.get(name, argument.default) for name, argument in accepted().items()}
+    control = 'mocap' if value['allow_control_mismatch'] == 'true' else 'fetch'
+    return {**value, 'bundle': value['bundle'] or str(shipped.default(value['task'], control))}
 
 
 def tell(report: dict, as_json: bool) -> int:

@@ -163,6 +163,15 @@ class Operator:
 
     def episode(self, number: int) -> dict:
         """Drive one episode; return how it was judged at its last step."""
+        self.begin(number)
+        steps, pace = self.deployment.task.steps, self.deployment.pace
+        self.until(lambda: self.newest.step >= steps, f'the end of episode {number}',
+                   PATIENCE + 4 * steps * self.deployment.task.period / (pace or 1.0))
+        judged = self.call(topics.JUDGE, topics.JUDGE.type.Request())
+        return {'success': judged.success, 'distance': judged.distance}
+
+    def begin(self, number: int) -> None:
+        """Set up an episode, give its goal, and wait for its first state."""
         self.until(lambda: self.word == 'resting', 'the arm\'s rest')
         response = self.call(topics.BEGIN_EPISODE, topics.BEGIN_EPISODE.type.Request(episode=number))
         if not response.success:
@@ -171,8 +180,3 @@ class Operator:
         self.goals.publish(response.goal)
         self.until(lambda: self.newest is not None and (before is None or self.newest.round != before.round),
                    f'the first state of episode {number}')
-        steps, pace = self.deployment.task.steps, self.deployment.pace
-        self.until(lambda: self.newest.step >= steps, f'the end of episode {number}',
-                   PATIENCE + 4 * steps * self.deployment.task.period / (pace or 1.0))
-        judged = self.call(topics.JUDGE, topics.JUDGE.type.Request())
-        return {'success': judged.success, 'distance': judged.distance}

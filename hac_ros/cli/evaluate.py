@@ -2,12 +2,13 @@
 import argparse
 import json
 
-from hac_ros import tasks
+from hac_ros import shipped, tasks
 from hac_ros.cli import Parser, Refused, key_values
 from hac_ros.launching.launch_file import Argument
 
 ARGUMENTS = {argument.name: argument for argument in (
-    Argument('bundle', None, 'Folder of the bundle, such as runs/reach/bundle', ()),
+    Argument('bundle', '', 'Folder of the bundle, such as runs/reach/bundle; empty: the one that is shipped for the task', ()),
+    Argument('control', 'mocap', 'Control mode of the shipped bundle', ('mocap', 'fetch')),
     Argument('task', None, 'What it was trained for', tuple(tasks.TASKS)),
     Argument('episodes', '100', 'Episodes to run', ()),
     Argument('seed', '0', 'Decides the episodes\' starts and goals', ()),
@@ -34,7 +35,15 @@ def measure(given: dict[str, str]) -> dict:
     numbers = {name: number(name, given.get(name, ARGUMENTS[name].default), low)
                for name, low in (('episodes', 1), ('seed', 0), ('arms', 1))}
     from hac_ros.evaluation import evaluate_bundle     # torch and mujoco take seconds: errors above come at once
-    return evaluate_bundle(given['bundle'], given['task'], **numbers)
+    return evaluate_bundle(chosen(given), given['task'], **numbers)
+
+
+def chosen(given: dict[str, str]) -> str:
+    """Return the folder of the bundle that ``given`` names, else of the shipped one; raises ValueError if there is none."""
+    control = given.get('control', 'mocap')
+    if 'bundle' in given and 'control' in given:
+        raise Refused(f'control:={control} chooses a shipped bundle; bundle:={given["bundle"]} has its own control mode')
+    return given.get('bundle') or str(shipped.default(given['task'], control))
 
 
 def number(name: str, text: str, low: int) -> int:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from hac_ros import tasks
 from hac_ros.cli import Parser, Refused, key_values
-from hac_ros.cli.evaluate import number
+from hac_ros.cli.evaluate import chosen, number
 from hac_ros.launching.launch_file import Argument
 
 ARGUMENTS = {argument.name: argument for argument in (
-    Argument('bundle', None, 'Folder of the bundle, such as runs/reach/bundle', ()),
+    Argument('bundle', '', 'Folder of the bundle, such as runs/reach/bundle; empty: the one that is shipped for the task', ()),
+    Argument('control', 'mocap', 'Control mode of the shipped bundle', ('mocap', 'fetch')),
     Argument('task', None, 'What it was trained for', tuple(tasks.TASKS)),
     Argument('out', None, 'Folder for film.mp4, film.gif and sheet.png; it is made if it is not there', ()),
     Argument('episodes', '4', 'Episodes side by side, at most 16', ()),
@@ -42,7 +43,7 @@ def render(given: dict[str, str]) -> list[str]:
     from hac_ros import films     # mujoco takes a second: errors above come at once
     from hac_ros.learning.bundle import read_bundle
     from hac_ros.simulation.offscreen import backend
-    bundle = read_bundle(given['bundle'], tasks.by_name(given['task']).name)
+    bundle = read_bundle(chosen(given), tasks.by_name(given['task']).name)
     opengl = backend(wanted)
     recorded = films.of_bundle(bundle, episodes, seed)
     out = Path(given['out'])
