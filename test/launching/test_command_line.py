@@ -39,8 +39,8 @@ def in_empty_folder(tmp_path, monkeypatch):
     (['train', 'resume:=true'], 'start it without resume:=true'),
     (['launch'], 'file'),
     (['launch', 'train.launch.xml', 'arms:=2', 'arms:=3'], "arms is given twice: '2' and '3'"),
-    (['launch', 'none.launch.xml'], "there is no launch file 'none.launch.xml'; these are here: train.launch.xml"),
-    (['evaluate', 'task:=reach'], 'bundle:=... must be given'),
+    (['launch', 'none.launch.xml'], "there is no launch file 'none.launch.xml'; these are here: deploy.launch.xml, emulator.launch.xml"),
+    (['evaluate', 'episodes:=3'], 'task:=... must be given'),
     (['evaluate', 'bundle:=b', 'task:=juggle'], 'task:=juggle: one of'),
     (['evaluate', 'bundle:=b', 'task:=reach', 'episodes:=0'], 'episodes:=0: a whole number from 1 is wanted'),
 ])

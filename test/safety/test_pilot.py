@@ -1,0 +1,152 @@
+"""The robot's pilot without ROS: what it sends, what it waits for, and what its log can be replayed to."""
+import dataclasses
+
+import numpy as np
+import pytest
+
+from hac_ros import deployment_log, kinematics, records, tasks
+from hac_ros.config import DeploymentConfig, FetchConfig, SafetyConfig
+from hac_ros.fetch_driver import Driver
+from hac_ros.fetch_senses import WANTED, Senses
+from hac_ros.pilot import Pilot
+from hac_ros.safety.status import Status
+
+PICK = tasks.by_name('pick_and_place', 'fetch')
+GOAL = np.array([0.65, 0.05, 0.45])
+PERIOD = 0.04
+
+
+class Flight:
+    """A pilot, a clock, and an arm at rest that it cannot move."""
+
+    def __init__(self, folder=None, task=PICK, **deployment):
+        self.now, fetch, safety = 10.0, FetchConfig(), SafetyConfig()
+        self.config = DeploymentConfig(**{'watched': False, **deployment})
+        self.senses = Senses(task, fetch)
+        driver = Driver(fetch, safety, task.has_object, task.gripper_locked, self.config.speed_share)
+        self.pilot = Pilot('flight', 0, task, self.senses, driver, self.config, safety, folder,
+                           {'task': task.name, 'run': 'flight', 'bundle': ''}, clock=lambda: self.now)
+
+    def look(self, joints=kinematics.START):
+        """Let the robot tell where it is now."""
+        values = [*joints, 0.0, 0.02, 0.02]
+        for names in (WANTED[:8], WANTED[8:]):      # in parts
+            self.senses.take_joints(names, [values[WANTED.index(name)] for name in names], [0.0] * len(names), self.now)
+        self.senses.take_object((0.65, 0.0, 0.43), (1.0, 0.0, 0.0, 0.0), self.now)
+
+    def period(self, look=True):
+        """Go on by a period; return what is sent, and the state that is published."""
+        self.now = round(self.now + PERIOD, 6)
+        if look:
+            self.look()
+        return self.pilot.tick(self.now)
+
+    def answer(self, command=(0.0, 1.0, 0.0, 0.0), subgoal=(1.35, 0.75, 0.5, 0.05)):
+        """Answer the state that waits, controller first; return what is sent."""
+        asked = self.pilot.id
+        commands = records.Commands(asked, np.array([command]))
+        assert self.pilot.take_command(self.now, commands) is None      # its subgoal has not been judged
+        return self.pilot.take_subgoal(self.now, records.Subgoals(
+            asked, np.array([subgoal]), np.array([[0.02, 0.005]]), np.ones(1), np.zeros(1), np.full(1, 5), np.zeros(1)))
+
+    def begin(self, round_=0):
+        self.pilot.ask(round_, 0, GOAL, 0.0)
+        return self.period()
+
+
+def test_a_round_begins_only_with_states_that_are_no_older_than_its_goal():
+    flight = Flight()
+    flight.look()
+    flight.pilot.ask(0, 0, GOAL, since=flight.now + 2 * PERIOD)
+    assert flight.period()[1] is None
+    sent, state = flight.period()
+    assert sent is None and state.id.step == 0 and np.allclose(state.desired_goal, kinematics.base_to_world(GOAL))
+
+
+def test_without_an_answer_the_last_command_ends_in_a_stop_and_no_step_is_missed():
+    flight = Flight()
+    flight.begin()
+    for _ in range(6):
+        flight.answer()
+        _, state = flight.period()
+    twists = [flight.period()[0] for _ in range(12)]
+    assert twists[0].twist[1] > 0.09 and not twists[-1].twist.any()
+    assert Status.COMMAND_STALE in twists[-1].verdict.statuses
+    moving = sum(sent.twist.any() for sent in twists)
+    assert moving * PERIOD <= 0.1 + PERIOD + flight.pilot.driver.guarded.stopping_time
+    assert flight.pilot.id == state.id and flight.pilot.missed == 12
+    assert flight.answer() is not None and flight.period()[1].id.step == state.id.step + 1
+
+
+def test_a_state_that_nobody_answers_is_repeated_now_and_then():
+    flight = Flight()
+    _, first = flight.begin()
+    assert flight.pilot.repeat() is None
+    flight.now += flight.config.repeat_after
+    assert flight.pilot.repeat() is first and flight.pilot.repeat() is None
+
+
+@pytest.mark.parametrize('change, reason', [
+    (lambda s: setattr(s, 'runstopped', True), Status.RUNSTOP), (lambda s: setattr(s, 'faulted', True), Status.FAULT),
+    (lambda s: s.guard.beat(1e9, 'holding'), Status.GUARD_HOLDING), (lambda s: s.guard.beat(0.0, ''), Status.GUARD_GONE),
+    (lambda s: s.normalizer.beat(0.0, ''), Status.NORMALIZER_GONE)])
+def test_each_signal_stops_the_arm_with_its_reason(change, reason):
+    flight = Flight(watched=True)
+    signals = flight.pilot.signals
+    for pulse in (signals.guard, signals.normalizer):
+        pulse.beat(1e9, 'watching')
+    flight.begin()
+    for _ in range(6):
+        moving = flight.answer()
+        flight.period()
+    change(signals)
+    sent = []
+    for _ in range(9):
+        sent.append(flight.answer())
+        flight.period()
+    assert moving.twist[1] > 0.09 and reason in sent[0].verdict.statuses and not sent[-1].twist.any()
+    assert flight.pilot.totals[reason.name.lower()] == 1
+
+
+def test_a_jump_of_the_measured_joints_is_no_jump_of_the_twist():
+    flight = Flight()
+    flight.begin()
+    for _ in range(6):
+        before = flight.answer(command=(1.0, 1.0, 1.0, 0.0))
+        flight.period()
+    flight.now += PERIOD
+    flight.look(kinematics.START + 1.0)
+    flight.pilot.take_command(flight.now, records.Commands(flight.pilot.id, np.zeros((1, 4))))
+    sent, _ = flight.pilot.tick(flight.now)
+    change = np.linalg.norm(sent.twist[:3] - before.twist[:3])
+    assert change <= flight.pilot.driver.acceleration * PERIOD + 1e-9
+    assert Status.JOINTS_JUMPED in sent.verdict.statuses
+
+
+def test_a_gripper_goal_that_safety_kept_back_is_sent_when_it_may():
+    flight = Flight()
+    flight.begin()
+    flight.pilot.paused = False
+    kept = flight.answer(command=(0.0, 0.0, 0.0, -1.0), subgoal=(9.0, 9.0, 9.0, 0.05))
+    assert kept.opening is None and Status.SUBGOAL_REFUSED in kept.verdict.statuses
+    flight.period()
+    assert flight.answer(command=(0.0, 0.0, 0.0, -1.0)).opening == 0.0
+    flight.period()
+    assert flight.answer(command=(0.0, 0.0, 0.0, -1.0)).opening is None      # only where the wish changes
+
+
+def test_the_log_of_an_episode_returns_as_it_was_flown(tmp_path):
+    flight = Flight(folder=tmp_path, task=dataclasses.replace(PICK, steps=3))
+    flight.begin(round_=4)
+    for _ in range(3):
+        sent = flight.answer()
+        flight.period()
+    log = flight.pilot.finished_log()
+    assert flight.pilot.finished_log() is None and not flight.pilot.running
+    log.write()
+    (path,) = deployment_log.files(tmp_path)
+    episode = deployment_log.read(path)
+    assert deployment_log.next_round(tmp_path) == 5 and episode.steps == 3
+    assert episode.arrays['observation'].shape == (4, 25) and np.array_equal(episode.arrays['twist'][-1], sent.twist)
+    assert episode.content['goal'] == GOAL.tolist() and episode.content['missed'] == 0
+    assert deployment_log.statuses(episode.arrays['status'][-1]) == sorted(sent.verdict.statuses)
