@@ -12,6 +12,7 @@ NODES = [
     'fetch_emulator',
     'fetch_bridge',
     'guard',
+    'gripper_relay',
     'normalizer',
     'planner',
     'controller',

@@ -33,6 +33,7 @@ DECLARED = {
     'fetch_emulator': (_RUN, ('emulator', config.EmulatorConfig), ('randomization', config.RandomizationConfig)),
     'fetch_bridge': (_RUN, _ACTING, ('deployment', config.DeploymentConfig), ('fetch', config.FetchConfig),
                      ('safety', config.SafetyConfig)),
+    'gripper_relay': (_RUN,),
     'guard': (_RUN, ('guard', config.GuardConfig)),
     'planner': (_RUN, _ACTING, _PLANNER),
     'controller': (_RUN, _ACTING, _CONTROLLER),

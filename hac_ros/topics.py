@@ -14,7 +14,7 @@ from hac_ros.msg import (ArmCommand, ArmState, Contribution, Episodes, Metrics, 
 from hac_ros.srv import BeginEpisode, JudgeEpisode
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Bool, Header
+from std_msgs.msg import Bool, Float64MultiArray, Header
 from std_srvs.srv import SetBool, Trigger
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
@@ -84,6 +84,8 @@ ROBOT_JOINT_STATES = Topic('/joint_states', JointState, ROBOT,
 OBJECT_POSE = Topic('/object_pose', PoseStamped, ROBOT, 'perception: the object, in base_link')
 TWIST_COMMAND = Topic('/arm_controller/cartesian_twist/command', TwistStamped, NEWEST,
                       'fetch bridge, guard: twist of wrist_roll_link, in base_link')
+RELAYED_GRIPPER = Topic('/gripper_controller/relayed_goal', Float64MultiArray, ROBOT,
+                        'gripper relay: a goal of the gripper, position [m] and effort [N], for a robot without actions')
 RUNSTOP = Topic('/enable_software_runstop', Bool, ROBOT, 'operator: press (true) or release (false) the run-stop')
 RUNSTOPPED = Topic('/software_runstop_enabled', Bool, ROBOT, 'robot: 10 Hz, whether the run-stop is pressed')
 TF = Topic('/tf', TFMessage, TRANSFORMS, 'robot: where its links are')
@@ -112,8 +114,8 @@ RESET_STATISTICS = Topic('{run}/statistics/reset', Trigger, None, 'normalizer se
 
 TOPICS = (ARM_STATE, SUBGOAL, ARM_COMMAND, RESTART_ROUND, PLANNER_EPISODES, CONTROLLER_EPISODES, CONTRIBUTION,
           RECEIPT, STATISTICS, PLANNER_WEIGHTS, CONTROLLER_WEIGHTS, METRICS, STATUS, DIAGNOSTICS, CLOCK_TOPIC,
-          MARKERS, JOINT_STATES, ROBOT_JOINT_STATES, OBJECT_POSE, TWIST_COMMAND, RUNSTOP, RUNSTOPPED, TF, HEARTBEAT,
-          GUARD_ALIVE, NORMALIZER_ALIVE, GOAL, FAULTED, DEAD_MAN)
+          MARKERS, JOINT_STATES, ROBOT_JOINT_STATES, OBJECT_POSE, TWIST_COMMAND, RELAYED_GRIPPER, RUNSTOP, RUNSTOPPED, TF,
+          HEARTBEAT, GUARD_ALIVE, NORMALIZER_ALIVE, GOAL, FAULTED, DEAD_MAN)
 SERVICES = (RESET, PAUSE, FREEZE, SAVE, LOAD, RESET_STATISTICS, CLEAR, BEGIN_EPISODE, JUDGE, ADVANCE)
 GRIPPER_ACTION = '/gripper_controller/gripper_action'               # control_msgs/action/GripperCommand
 TRAJECTORY_ACTION = '/arm_controller/follow_joint_trajectory'       # control_msgs/action/FollowJointTrajectory

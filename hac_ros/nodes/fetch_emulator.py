@@ -99,7 +99,7 @@ class FetchEmulator(Node):
         due = self.pacing.due(time.monotonic())
         for left in reversed(range(due)):
             self.tick()
-            self.outputs.publish(self.pacing.age(time.monotonic(), left))
+            self.outputs.publish(self.pacing.when(left))
         if self.pacing.slipped:
             self.health.counts['seconds left out, the machine was too slow'] = round(self.pacing.slipped, 2)
 

@@ -41,16 +41,19 @@ class _Goals:
 
 
 class GripperServer(_Goals):
-    """gripper_action: reached within 2 mm, or stalled, which counts as success too."""
+    """gripper_action: reached within 2 mm, or stalled, which counts as success too.
 
-    def __init__(self, node, robot: EmulatedFetch):
+    ``robot``: an EmulatedFetch, or what stands for one that is elsewhere.
+    """
+
+    def __init__(self, node, robot):
         self.robot = robot
         super().__init__(node, GripperCommand, topics.GRIPPER_ACTION, self.accepts, self.begin)
 
     def accepts(self, request) -> bool:
-        """A goal of finite values, while the run-stop is not pressed."""
+        """A goal of finite values, while the robot takes any."""
         command = request.command
-        return not self.robot.arbiter.runstopped and all(value - value == 0 for value in (
+        return self.robot.ready and all(value - value == 0 for value in (
             command.position, command.max_effort))
 
     def begin(self, request):
@@ -86,7 +89,7 @@ class TrajectoryServer(_Goals):
 
     def accepts(self, _) -> bool:
         """Any goal while the run-stop is not pressed: one that cannot be followed is aborted with a code."""
-        return not self.robot.arbiter.runstopped
+        return self.robot.ready
 
     def begin(self, request):
         """Give the goal to the robot."""

@@ -5,13 +5,13 @@ from hac_ros import messages, robot_messages, topics
 from hac_ros.simulation.emulated_fetch import EmulatedFetch
 from hac_ros.simulation.fetch_robot import joint_messages
 
-from rclpy.duration import Duration
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Bool
 
 REAL_TIME = 1.0        # pace
 START = 1.0            # [s] on /clock: to ROS, 0 means that there is no time yet
 STATUS_TICKS = 10      # 10 Hz
+COMPARED = 1e-4        # [s] two clocks are compared only if both were read within this
 
 
 class RobotOutputs:
@@ -23,17 +23,24 @@ class RobotOutputs:
         self._joints, self._objects, self._status, self._transforms, self._clock = (
             topics.publisher(node, topic, run) for topic in (
                 topics.ROBOT_JOINT_STATES, topics.OBJECT_POSE, topics.RUNSTOPPED, topics.TF, topics.CLOCK_TOPIC))
-        self._published = 0.0
+        self._published, self._offset = 0.0, None
 
-    def now(self, behind: float = 0.0):
-        """Return the robot's time as a message; in real time it is the system's, ``behind`` [s] ago."""
+    def now(self, due: float | None = None):
+        """Return the robot's time as a message; in real time it is the system's, of ``due`` [s] on the monotonic clock."""
         if self._simulated:
             return messages.to_time(START + self._robot.time)
-        return (self._node.get_clock().now() - Duration(seconds=behind)).to_msg()
+        self._compare_clocks()
+        return messages.to_time((time.monotonic() if due is None else due) + self._offset)
 
-    def publish(self, behind: float) -> None:
-        """Publish what is due after a tick that was due itself ``behind`` [s] ago."""
-        stamp, tick = self.now(behind), self._robot.ticks
+    def _compare_clocks(self) -> None:
+        """Note how far the system's clock is ahead of the monotonic one; not where something came between the looks."""
+        before, system, after = time.monotonic(), self._node.get_clock().now().nanoseconds * 1e-9, time.monotonic()
+        if self._offset is None or after - before < COMPARED:
+            self._offset = system - (before + after) / 2
+
+    def publish(self, due: float) -> None:
+        """Publish what is to be told after a tick that was due at ``due`` [s] on the monotonic clock."""
+        stamp, tick = self.now(due), self._robot.ticks
         self._publish_joints(stamp)
         if tick % self._period_ticks == 0:
             self._publish_surroundings(stamp)

@@ -62,6 +62,11 @@ class EmulatedFetch:
         return float(self.measured[7:].sum())
 
     @property
+    def ready(self) -> bool:
+        """Whether goals are accepted."""
+        return not self.arbiter.runstopped
+
+    @property
     def finger_effort(self) -> float:
         """Force [N] with which the fingers push now, the greater of both."""
         return float(np.abs(self.data.actuator_force[7:]).max())

@@ -22,6 +22,6 @@ class Pacing:
         self.done += due
         return due
 
-    def age(self, now: float, left: int) -> float:
-        """Return how long before ``now`` [s] the tick was due that has ``left`` ones after it."""
-        return now - self.begun - (self.done - left) * PERIOD / self.pace
+    def when(self, left: int) -> float:
+        """Return when the tick was due [s] that has ``left`` ones after it."""
+        return self.begun + (self.done - left) * PERIOD / self.pace

@@ -12,7 +12,8 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 CLASSES = {'mujoco_bridge': 'MujocoBridge', 'fetch_emulator': 'FetchEmulator', 'planner': 'PlannerNode',
-           'controller': 'ControllerNode', 'normalizer': 'Normalizer', 'fetch_bridge': 'FetchBridge', 'guard': 'Guard',
+           'controller': 'ControllerNode', 'normalizer': 'Normalizer', 'fetch_bridge': 'FetchBridge',
+           'guard': 'Guard', 'gripper_relay': 'GripperRelay',
            'planner_learner': 'LearnerNode', 'controller_learner': 'LearnerNode',
            'evaluator': 'EvaluatorNode', 'recorder': 'Recorder', 'marker_publisher': 'MarkerPublisher',
            'browser_view': 'BrowserView'}

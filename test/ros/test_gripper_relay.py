@@ -1,0 +1,63 @@
+"""Where only topics reach the robot, the gripper's action is offered all the same; the test is the robot."""
+import numpy as np
+import pytest
+
+from builtin_interfaces.msg import Time
+from control_msgs.action import GripperCommand
+from hac_ros import kinematics, robot_messages, topics
+from rclpy.action import ActionClient
+
+RUN = 'relayed'
+
+
+@pytest.fixture
+def relay(listener, processes):
+    """Sends goals, moves the fingers, and hears what the robot would be told."""
+    processes.start('gripper_relay', '/', run=RUN)
+    return Relay(listener)
+
+
+class Relay:
+    def __init__(self, listener):
+        self.listener, self.told = listener, []
+        topics.subscribe(listener.node, topics.RELAYED_GRIPPER, lambda msg: self.told.append(list(msg.data)), RUN)
+        self.joints = topics.publisher(listener.node, topics.ROBOT_JOINT_STATES, RUN)
+        self.client = ActionClient(listener.node, GripperCommand, topics.GRIPPER_ACTION)
+        listener.until(lambda: self.client.server_is_ready() and self.joints.get_subscription_count()
+                       and listener.node.count_publishers(topics.RELAYED_GRIPPER.name), 'the relay')
+
+    def move(self, opening):
+        values = np.array([[opening / 2, 0.0, 0.0]] * 2)
+        self.joints.publish(robot_messages.from_joints(kinematics.FINGER_JOINTS, values, Time()))
+
+    def send(self, position):
+        goal = GripperCommand.Goal()
+        goal.command.position, goal.command.max_effort = position, 60.0
+        future = self.client.send_goal_async(goal)
+        self.listener.until(future.done, 'acceptance')
+        return future.result()
+
+    def accepted(self, position):
+        """Send until it is accepted: the relay must have heard of the fingers first."""
+        handles = []
+
+        def sent():
+            self.move(0.1)
+            handles.append(self.send(position))
+            return handles[-1].accepted
+        self.listener.until(sent, 'an accepted goal')
+        return handles[-1]
+
+
+def test_a_goal_is_told_to_the_robot_and_ends_when_the_fingers_are_there(relay):
+    goal = relay.accepted(0.02)
+    ending = goal.get_result_async()
+    relay.listener.until(lambda: relay.told, 'the goal on its topic')
+    assert relay.told == [[0.02, 60.0]] and not ending.done()
+
+    def there():
+        relay.move(0.021)
+        return ending.done()
+    relay.listener.until(there, 'the end of the goal')
+    result = ending.result().result
+    assert result.reached_goal and not result.stalled and result.position == pytest.approx(0.021)
