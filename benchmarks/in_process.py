@@ -15,11 +15,10 @@ import torch
 import yaml
 
 from hac_ros import probes, tasks
-from hac_ros.config import ControllerConfig, PlannerConfig
+from hac_ros.config import ControllerConfig, FlatConfig, FlatLevelConfig, PlannerConfig, levels
 from hac_ros.learning import running_statistics
-from hac_ros.learning.controller import Controller
+from hac_ros.learning.flat import actors
 from hac_ros.learning.learner import Learner
-from hac_ros.learning.planner import Planner
 from hac_ros.records import CONTROLLER, PLANNER, ArmState, ContributionId, Statistics, StepId
 from hac_ros.simulation.simulation import Simulation
 
@@ -53,8 +52,7 @@ class Training:
         """``simulate(arms, purpose)`` returns a simulation."""
         self.task, self.simulate, self.seed, self.configs = task, simulate, seed, (planner, controller)
         self.simulation = simulate(arms, 'training')
-        self.planner = Planner(task, planner, arms, seed)
-        self.controller = Controller(task, controller, arms, seed)
+        self.planner, self.controller = actors(task, planner, controller, arms, seed)
         self.learners = {PLANNER: Learner(PLANNER, task, planner, seed),
                          CONTROLLER: Learner(CONTROLLER, task, controller, seed)}
         self.moments, self.recent, self.metrics = [], [], {}
@@ -85,10 +83,8 @@ class Training:
         """Return the success of the latest weights without exploration; each ``round`` has episodes of its own."""
         weights, statistics = self.recent
         if not hasattr(self, 'evaluation') or self.evaluation[0].arms != episodes:
-            config = self.configs
             self.evaluation = (self.simulate(episodes, 'evaluation'),
-                               Planner(self.task, config[0], episodes, self.seed),
-                               Controller(self.task, config[1], episodes, self.seed))
+                               *actors(self.task, *self.configs, episodes, self.seed))
         simulation, planner, controller = self.evaluation
         planner.begin(round, weights[PLANNER], statistics, False)
         controller.begin(round, weights[CONTROLLER], statistics, False)
@@ -97,9 +93,11 @@ class Training:
         return float(done.success[-1].mean())
 
     def probe(self) -> float:
-        """Return the share of the fixed probe subgoals that the latest controller reaches."""
+        """Return the share of the fixed probe subgoals that the latest controller reaches; NaN of a flat policy."""
         weights, statistics = self.recent
-        controller = Controller(self.task, self.configs[1], probes.PROBES, self.seed)
+        if isinstance(self.configs[1], FlatLevelConfig):
+            return float('nan')
+        _, controller = actors(self.task, *self.configs, probes.PROBES, self.seed)
         return probes.accuracy(probes.simulation(self.task), controller, weights[CONTROLLER], statistics)
 
 
@@ -116,7 +114,7 @@ def overridden(config, settings: list[str]):
 
 def preset(config, path: Path):
     """Return ``config`` with what a parameter file says of its level."""
-    level = {PlannerConfig: 'planner', ControllerConfig: 'controller'}[type(config)]
+    level = {PlannerConfig: 'planner', ControllerConfig: 'controller', FlatConfig: 'flat'}[type(config)]
     parameters = yaml.safe_load(path.read_text())['/**']['ros__parameters'] if path.exists() else {}
     values = {name.removeprefix(f'{level}.'): tuple(value) if isinstance(value, list) else value
               for name, value in parameters.items() if name.startswith(f'{level}.')}
@@ -133,15 +131,18 @@ def main():
     parser.add_argument('--episodes', type=int, default=100)
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--confirm', type=int, default=500, help='fresh episodes after the last round')
+    parser.add_argument('--policy', choices=('hierarchical', 'flat'), default='hierarchical')
     parser.add_argument('--planner', nargs='*', default=[], metavar='NAME=VALUE')
     parser.add_argument('--controller', nargs='*', default=[], metavar='NAME=VALUE')
+    parser.add_argument('--flat', nargs='*', default=[], metavar='NAME=VALUE')
     arguments = parser.parse_args()
     task = tasks.by_name(arguments.task)
     path = PARAMETERS / f'{task.name}.yaml'
     simulate = lambda arms, purpose: Simulation(task, arms, arguments.seed, purpose=purpose)  # noqa: E731
-    training = Training(task, simulate, arguments.arms, arguments.seed,
-                        overridden(preset(PlannerConfig(), path), arguments.planner),
-                        overridden(preset(ControllerConfig(), path), arguments.controller))
+    given = [overridden(preset(kind(), path), getattr(arguments, name)) for kind, name in
+             ((PlannerConfig, 'planner'), (ControllerConfig, 'controller'), (FlatConfig, 'flat'))]
+    both = levels(arguments.policy, *given)
+    training = Training(task, simulate, arguments.arms, arguments.seed, both['planner'], both['controller'])
     for round in range(arguments.rounds + 1):
         training.run_round(round)
         if round % arguments.every == 0:

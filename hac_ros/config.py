@@ -47,6 +47,8 @@ class RunConfig(Checked):
 
     run: str = option('default', 'Name of the run: its namespace and folder')
     task: str = option('reach', 'Task', choices=tuple(tasks.TASKS))
+    policy: str = option('hierarchical', 'hierarchical: planner and controller; flat: one level commands the arm (HER)',
+                         choices=('hierarchical', 'flat'))
     control: str = option('mocap', 'How commands move the arm: mocap equals FetchEnv, fetch a real Fetch',
                          choices=('mocap', 'fetch'))
     arms: int = option(16, 'Arms stepped as one batch by each worker', low=1, high=256)
@@ -276,6 +278,41 @@ class ControllerConfig(LevelConfig):
     def __post_init__(self):
         super().__post_init__()
         check_shares(self, 'future_share', 'elsewhere_share')
+
+
+@dataclass(frozen=True)
+class FlatConfig(Checked):
+    """What a flat policy has of its own; networks, updates, schedules and domain knowledge are the hierarchy's.
+
+    The values are HER's, arXiv:1707.01495 and OpenAI Baselines: four of five goals achieved later in the episode.
+    """
+
+    gamma: float = option(0.98, 'Discount over one control step', low=0.0, high=0.9999)
+    future_share: float = option(0.8, 'Share of samples whose goal was achieved later', low=0.0, high=1.0)
+    noise: float = option(0.2, 'Standard deviation of exploration noise on the command', low=0.0, high=2.0)
+    random_share: float = option(0.3, 'Share of commands drawn uniformly while exploring', low=0.0, high=1.0)
+
+
+@dataclass(frozen=True)
+class FlatLevelConfig(PlannerConfig):
+    """The one level of a flat policy: made by ``levels``, which lets it have what the hierarchy has."""
+
+    stay_share: float = option(0.0, 'Not used: HER has no such goals', low=0.0, high=0.0)
+
+
+def levels(policy: str, planner: PlannerConfig, controller: ControllerConfig,
+           flat: FlatConfig) -> dict[str, LevelConfig]:
+    """Return the settings of both levels under RunConfig.policy.
+
+    flat: a planner that learns nothing, since the goal itself is the subgoal; and a controller with the planner's
+    networks and schedules and as many gradient steps as both levels make.
+    """
+    if policy != 'flat':
+        return {'planner': planner, 'controller': controller}
+    values = {item.name: getattr(planner, item.name) for item in dataclasses.fields(planner)} | vars(flat)
+    values |= {name: getattr(planner, name) + getattr(controller, name) for name in ('updates', 'start_updates')}
+    return {'planner': dataclasses.replace(planner, updates=0.0, start_updates=0.0),
+            'controller': FlatLevelConfig(**values | {'stay_share': 0.0})}
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from hac_ros.config import Checked, option
 from hac_ros.proposals import Proposals
 from hac_ros.run_history import RunHistory, StatisticsHistory
 
+KINDS = ('collapse', 'decay', 'divergence', 'drift', 'reach', 'untouched', 'rejected')
 CROWD = 0.04     # [m] radius of a place: twice the tolerance of a subgoal
 
 
@@ -45,6 +46,12 @@ class Thresholds(Checked):
         3.0, 'Drift: factor by which recent data may be wider than the statistics say', low=1.0, high=1000.0)
     reached: float = option(
         0.3, 'Reach: least share of the subgoals that the controller reaches', low=0.0, high=1.0)
+    goal_ignored: float = option(
+        0.002, 'Collapse: least distance by which subgoals move when they get another goal [m] (a tenth of their '
+        'tolerance)', low=0.0, high=1.0)
+    out_of_reach: float = option(
+        0.5, 'Reach: most of the subgoals that may be too far for an attempt (while the gripper is on its way to the '
+        'object some are)', low=0.0, high=1.0)
     moved: float = option(
         0.05, 'Object: least share of evaluation episodes in which the object ends elsewhere', low=0.0, high=1.0)
 
@@ -60,8 +67,10 @@ class Finding:
 
 def diagnose(run: RunHistory, thresholds: Thresholds = Thresholds()) -> list[Finding]:
     """Return what is wrong with a run, the gravest first; nothing where all is well or nothing is known."""
-    found = [collapse(run.proposals, thresholds), decay(run, thresholds), *divergence(run, thresholds),
-             drift(run.statistics, thresholds), reach(run.proposals, thresholds)]
+    found = [decay(run, thresholds), *divergence(run, thresholds), drift(run.statistics, thresholds)]
+    if run.setting('run', 'policy') != 'flat':       # else nobody proposes subgoals
+        found = [collapse(run.proposals, thresholds) or indifference(run, thresholds), *found,
+                 reach(run.proposals, thresholds) or unreachable(run, thresholds)]
     if run.task.has_object:
         found.append(untouched(run, thresholds))
     if np.nansum(run.columns.get('normalizer/rejected', np.zeros(1))[-1:]) > 0:
@@ -115,6 +124,17 @@ def collapse(evaluations: list[Proposals], thresholds: Thresholds = Thresholds()
         'controller reaches its subgoals before the planner learns (planner.start_steps).')
 
 
+def indifference(run: RunHistory, thresholds: Thresholds = Thresholds()) -> Finding | None:
+    """Find a planner whose subgoals depend on where the arm is, but not on what is wanted."""
+    _, moved = run.measured('planner/goal_dependence')
+    _, evaluated = run.measured('evaluation/success_rate')
+    if len(evaluated) < 3 or not len(moved) or moved[-1] >= thresholds.goal_ignored:
+        return None
+    return Finding('collapse', 'The planner proposes the same subgoal whatever the goal: with the goal of another '
+                   f'episode its subgoals move by {1000 * moved[-1]:.1f} mm.',
+                   'Raise the share of the episodes\' own goals (lower planner.future_share), and planner.updates.')
+
+
 def decay(run: RunHistory, thresholds: Thresholds = Thresholds()) -> Finding | None:
     """Find a level that was better before: the controller on its probes first, since the planner builds on it."""
     for column, what in (('evaluation/probe_accuracy', 'low-level accuracy'),
@@ -136,8 +156,9 @@ def decay(run: RunHistory, thresholds: Thresholds = Thresholds()) -> Finding | N
 def divergence(run: RunHistory, thresholds: Thresholds = Thresholds()) -> list[Finding]:
     """Find critics whose values leave what is possible, whose loss grows, or that expect what never comes."""
     found = []
-    for level in ('planner', 'controller'):
-        lowest = -1.0 / (1.0 - run.setting(level, 'gamma', 0.9))
+    flat = run.setting('run', 'policy') == 'flat'
+    for level in ('controller',) if flat else ('planner', 'controller'):
+        lowest = -1.0 / (1.0 - run.setting('flat' if flat else level, 'gamma', 0.9))
         found += _impossible(run, level, lowest, thresholds) + _growing(run, level, thresholds)
         if level == 'planner':
             found += _optimistic(run, lowest, thresholds)
@@ -207,6 +228,15 @@ def reach(evaluations: list[Proposals], thresholds: Thresholds = Thresholds()) -
                    f'they are {100 * float(np.median(last.distance)):.0f} cm away in the median.',
                    'If the low-level accuracy on the probes is high the subgoals are too far: lower planner.reach. If '
                    'it is low the controller has not learnt yet: raise controller.updates.')
+
+
+def unreachable(run: RunHistory, thresholds: Thresholds = Thresholds()) -> Finding | None:
+    """Find a planner most of whose subgoals are too far, whoever the controller is."""
+    _, share = run.measured('evaluation/out_of_reach')
+    if not len(share) or share[-1] <= thresholds.out_of_reach:
+        return None
+    return Finding('reach', f'{share[-1]:.0%} of the subgoals lie farther away than the gripper moves in an attempt.',
+                   'Lower planner.reach, or raise planner.horizon or planner.testing_penalty.')
 
 
 def untouched(run: RunHistory, thresholds: Thresholds = Thresholds()) -> Finding | None:

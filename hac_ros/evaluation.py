@@ -6,16 +6,20 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from hac_ros import probes, proposals, tasks
-from hac_ros.config import ControllerConfig, FetchConfig, PlannerConfig, RandomizationConfig
-from hac_ros.learning.bundle import Bundle, level_config, read_bundle
-from hac_ros.learning.controller import Controller
-from hac_ros.learning.level import ControllerLevel, PlannerLevel
-from hac_ros.learning.planner import Planner
+from hac_ros.config import ControllerConfig, FetchConfig, FlatLevelConfig, PlannerConfig, RandomizationConfig
+from hac_ros.learning.bundle import Bundle, level_config, level_configs, read_bundle
+from hac_ros.learning.flat import actors
+from hac_ros.learning.level import ControllerLevel, PlannerLevel, of_number
+from hac_ros.learning.stand_ins import GoalPlanner, RandomPlanner
 from hac_ros.proposals import Proposals
-from hac_ros.records import Statistics, Weights
+from hac_ros.records import CONTROLLER, Statistics, Weights
 from hac_ros.rollout import Round, run_round
 from hac_ros.simulation.simulation import Simulation
 from hac_ros.tasks import Task
+
+
+STAND_INS = {'goal_as_subgoal': GoalPlanner, 'random_subgoals': RandomPlanner}
+STAND_IN_EPISODES = 50      # of each: enough to tell a hierarchy that gains from one that does not
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,9 @@ class EvaluationReport:
     probe_accuracy: float          # share of the fixed probes reached (hac_ros/probes.py); NaN if not asked for
     subgoal_diversity: float       # [m] std of the proposed subgoals' positions, mean of x, y, z
     action_diversity: float        # std of the planner's actions (-1 .. 1), mean of x, y, z; 0: whatever the state
+    out_of_reach: float            # share of the subgoals that are too far for an attempt of full length
+    goal_as_subgoal: float         # success with every subgoal the goal itself; NaN if not asked for
+    random_subgoals: float         # success with subgoals drawn within reach of the gripper; NaN if not asked for
     object_moved: float            # share of episodes whose object (without one: gripper) ended elsewhere
     steps: int                     # control steps of these episodes
     seconds: float                 # wall clock
@@ -45,18 +52,18 @@ class Evaluator:
     proposals: the subgoals of the newest evaluation, None before the first.
     """
 
-    def __init__(self, task: Task, planner: PlannerConfig, controller: ControllerConfig, arms: int, seed: int,
-                 control: str = 'mocap', threads: int = 1, with_probes: bool = True, fetch: FetchConfig = FetchConfig(),
+    def __init__(self, task: Task, planner: PlannerConfig, controller: ControllerConfig | FlatLevelConfig, arms: int,
+                 seed: int, control: str = 'mocap', threads: int = 1, with_probes: bool = True, fetch: FetchConfig = FetchConfig(),
                  randomization: RandomizationConfig = RandomizationConfig()):
         self.task = task
         self.simulation = Simulation(task, arms, seed, threads=threads, purpose='evaluation', control=control,
                                      fetch=fetch, randomization=randomization)
-        self.planner = Planner(task, planner, arms, seed)
-        self.controller = Controller(task, controller, arms, seed)
-        self.levels = PlannerLevel(task, planner), ControllerLevel(task, controller)
-        # The probes were drawn for FetchEnv's speed: in control mode fetch there are none.
-        self.probe_arms = probes.simulation(task) if with_probes and control == 'mocap' else None
-        self.probe_controller = Controller(task, controller, probes.PROBES, seed)
+        self.planner, self.controller = actors(task, planner, controller, arms, seed)
+        self.levels = PlannerLevel(task, planner), of_number(CONTROLLER, task, controller)
+        # The probes were drawn for FetchEnv's speed: in control mode fetch there are none. A flat policy has no use for them.
+        probed = with_probes and control == 'mocap' and not isinstance(controller, FlatLevelConfig)
+        self.probe_arms = probes.simulation(task) if probed else None
+        _, self.probe_controller = actors(task, planner, controller, probes.PROBES, seed)
         self.proposals: Proposals | None = None
 
     def evaluate(self, planner: Weights, controller: Weights, statistics: Statistics, episodes: int,
@@ -83,21 +90,45 @@ class Evaluator:
         self.proposals = proposals.joined([each.proposals for each in found])
         return _report(found, self.proposals, probe_accuracy, episodes * self.task.steps, time.perf_counter() - began)
 
+    def stand_ins(self, planner: Weights, controller: Weights, statistics: Statistics, episodes: int,
+                  first_round: int = 0) -> dict[str, float]:
+        """Return the success with something else in the planner's place: what the hierarchy must do better than.
+
+        As the fields of EvaluationReport; NaN of a flat policy, which has no planner.
+        """
+        found = dict.fromkeys(STAND_INS, float('nan'))
+        if isinstance(self.controller.config, FlatLevelConfig):
+            return found
+        arms = self.simulation.arms
+        for name, kind in STAND_INS.items():
+            stand_in = kind(self.task, self.planner.config, arms, self.planner.seed)
+            rounds = [run_round(self.simulation, stand_in, self.controller, first_round + number,
+                                (planner, controller), statistics, explore=False)
+                      for number in range(-(-episodes // arms))]
+            success = np.concatenate([each.planner.success[-1] for each in rounds])
+            found[name] = float(success[:episodes].mean())
+        return found
+
     def close(self):
         """End the threads of the simulation."""
         self.simulation.close()
 
 
 def evaluate(bundle: Bundle, episodes: int, seed: int, arms: int = 25, threads: int = 1) -> EvaluationReport:
-    """Evaluate a bundle in the simulation of its task and control mode; raises ValueError as Evaluator does."""
+    """Evaluate a bundle in the simulation of its task and control mode, and what may stand in its planner's place.
+
+    Raises ValueError as Evaluator does.
+    """
     arms = min(arms, max(episodes, 1))
-    kinds = {'planner': PlannerConfig, 'controller': ControllerConfig, 'fetch': FetchConfig,
-             'randomization': RandomizationConfig}
+    kinds = {'fetch': FetchConfig, 'randomization': RandomizationConfig}
     settings = {name: level_config(kind, bundle.settings.get(name, {})) for name, kind in kinds.items()}
-    evaluator = Evaluator(tasks.by_name(bundle.task, bundle.control), arms=arms, seed=seed, control=bundle.control,
+    planner, controller = level_configs(bundle)
+    evaluator = Evaluator(tasks.by_name(bundle.task, bundle.control), planner, controller, arms=arms, seed=seed, control=bundle.control,
                           threads=threads, **settings)
     try:
-        return evaluator.evaluate(bundle.planner, bundle.controller, bundle.statistics, episodes)
+        trained = bundle.planner, bundle.controller, bundle.statistics
+        report = evaluator.evaluate(*trained, episodes)
+        return dataclasses.replace(report, **evaluator.stand_ins(*trained, min(episodes, STAND_IN_EPISODES)))
     finally:
         evaluator.close()
 
@@ -128,6 +159,7 @@ class _Measured:
     returns: np.ndarray     # (N,)
     proposals: Proposals
     accuracy: float
+    out_of_reach: float
 
 
 def _measured(round_: Round, count: int, high: PlannerLevel, low: ControllerLevel) -> _Measured:
@@ -135,7 +167,7 @@ def _measured(round_: Round, count: int, high: PlannerLevel, low: ControllerLeve
     distance = np.linalg.norm(planner.achieved_goal[-1] - planner.desired_goal, axis=-1)
     return _Measured(planner.success[-1, :count], distance[:count], round_.reward[1:, :count].sum(axis=0),
                      high.returns(planner)[:count], proposals.of_episodes(planner, count, low.task.gripper_locked),
-                     low.measure(round_.controller)['controller/accuracy'])
+                     low.measure(round_.controller)['controller/accuracy'], high.out_of_reach(planner))
 
 
 def _report(found: list[_Measured], proposed: Proposals, probe_accuracy: float, steps: int,
@@ -147,5 +179,7 @@ def _report(found: list[_Measured], proposed: Proposals, probe_accuracy: float, 
         mean_episode_reward=float(reward.mean()), return_start=float(returns.mean()),
         controller_accuracy=float(np.mean([m.accuracy for m in found])), probe_accuracy=probe_accuracy,
         subgoal_diversity=float(proposed.subgoal[:, :3].std(axis=0).mean()),
-        action_diversity=proposed.action_diversity, object_moved=proposed.moved, steps=steps, seconds=seconds,
+        action_diversity=proposed.action_diversity, out_of_reach=float(np.mean([m.out_of_reach for m in found])),
+        goal_as_subgoal=float('nan'), random_subgoals=float('nan'),
+        object_moved=proposed.moved, steps=steps, seconds=seconds,
         steps_per_s=steps / seconds)

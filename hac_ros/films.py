@@ -13,11 +13,11 @@ import imageio.v2 as imageio
 import numpy as np
 
 from hac_ros import atomic_files, spaces, tasks
-from hac_ros.config import ControllerConfig, PlannerConfig
 from hac_ros.evaluation import Evaluator
 from hac_ros.learning import attempts
-from hac_ros.learning.bundle import Bundle, level_config
+from hac_ros.learning.bundle import Bundle, level_configs
 from hac_ros.learning.controller import Controller
+from hac_ros.learning.flat import actors
 from hac_ros.learning.planner import Planner
 from hac_ros.records import Statistics, Weights
 from hac_ros.rollout import Round, run_round
@@ -73,9 +73,7 @@ def of_bundle(bundle: Bundle, episodes: int, seed: int) -> Recorded:
     """Return episodes of a bundle, in the simulation of its task and control mode."""
     task = tasks.by_name(bundle.task, bundle.control)
     simulation = Simulation(task, episodes, seed, purpose='evaluation', control=bundle.control)
-    kinds = (Planner, PlannerConfig, 'planner'), (Controller, ControllerConfig, 'controller')
-    levels = [kind(task, level_config(config, bundle.settings.get(name, {})), episodes, seed)
-              for kind, config, name in kinds]
+    levels = actors(task, *level_configs(bundle), episodes, seed)
     return record(simulation, *levels, 0, (bundle.planner, bundle.controller), bundle.statistics)
 
 

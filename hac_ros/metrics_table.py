@@ -16,14 +16,16 @@ STEPS = 'environment_steps'
 KEYS = ('round', STEPS)
 COLUMNS = (
     'planner/success', 'planner/mean_reward', 'planner/actor_loss', 'planner/critic_loss', 'planner/q_mean',
-    'planner/q_start', 'planner/subgoal_std', 'planner/updates',
+    'planner/q_start', 'planner/subgoal_std', 'planner/state_dependence', 'planner/goal_dependence',
+    'planner/out_of_reach', 'planner/object_moved', 'planner/updates',
     'controller/accuracy', 'controller/mean_reward', 'controller/actor_loss', 'controller/critic_loss',
     'controller/q_mean', 'controller/updates',
-    'normalizer/workers', 'normalizer/count', 'normalizer/rejected',
+    'normalizer/workers', 'normalizer/count', 'normalizer/rejected', 'normalizer/drift',
     'evaluation/success_rate', 'evaluation/confirmed', 'evaluation/episodes',
     'evaluation/mean_final_distance', 'evaluation/mean_episode_reward', 'evaluation/return_start',
     'evaluation/controller_accuracy',
     'evaluation/probe_accuracy', 'evaluation/subgoal_diversity', 'evaluation/action_diversity',
+    'evaluation/out_of_reach', 'evaluation/goal_as_subgoal', 'evaluation/random_subgoals',
     'evaluation/object_moved', 'evaluation/steps',
     'wall/planner_learning', 'wall/controller_learning', 'wall/evaluation')
 

@@ -1,6 +1,8 @@
 """Settings (config.py) as declared, ranged ROS parameters: read-only, but for those that are ``live``."""
 import dataclasses
 
+from hac_ros import config
+
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 
@@ -16,6 +18,12 @@ def declare(node, kind: type, prefix: str = ''):
     values = {field.name: _value(node, field, f'{prefix}.{field.name}' if prefix else field.name)
               for field in dataclasses.fields(kind)}
     return kind(**values)
+
+
+def declare_levels(node, policy: str) -> dict[str, config.LevelConfig]:
+    """Declare the sections of both levels, and return the settings that RunConfig.policy makes of them."""
+    return config.levels(policy, declare(node, config.PlannerConfig, 'planner'),
+                         declare(node, config.ControllerConfig, 'controller'), declare(node, config.FlatConfig, 'flat'))
 
 
 def _value(node, field, name: str):

@@ -98,9 +98,12 @@ def write(folder, proposals: Proposals) -> Path:
     return path
 
 
-def read(folder) -> list[Proposals]:
-    """Return all evaluations in ``folder``, by round; none where there is no folder. Damaged files are left out."""
-    found = sorted(path for path in Path(folder).glob('round-*') if _FILE.fullmatch(path.name))
+def read(folder, newest: int = 0) -> list[Proposals]:
+    """Return the evaluations in ``folder``, by round: all, or so many of the ``newest``; none where there is no folder.
+
+    Damaged files are left out.
+    """
+    found = sorted(path for path in Path(folder).glob('round-*') if _FILE.fullmatch(path.name))[-newest:]
     return [item for path in found if (item := _read(path)) is not None]
 
 

@@ -24,6 +24,7 @@ COMMAND = f'python -m hac_ros.reference > {DOCUMENT}'
 _RUN, _ACTING = ('', config.RunConfig), ('', config.ActingConfig)
 _PLANNER = 'planner', config.PlannerConfig
 _CONTROLLER, _LEARNER = ('controller', config.ControllerConfig), ('', LearnerOptions)
+_LEVELS = _PLANNER, _CONTROLLER, ('flat', config.FlatConfig)
 _EVALUATION = 'evaluation', config.EvaluationConfig
 _VIEW = 'view', config.ViewConfig
 _FETCH = ('fetch', config.FetchConfig), ('randomization', config.RandomizationConfig)
@@ -35,13 +36,13 @@ DECLARED = {
                      ('safety', config.SafetyConfig)),
     'gripper_relay': (_RUN,),
     'guard': (_RUN, ('guard', config.GuardConfig)),
-    'planner': (_RUN, _ACTING, _PLANNER),
-    'controller': (_RUN, _ACTING, _CONTROLLER),
+    'planner': (_RUN, _ACTING, *_LEVELS),
+    'controller': (_RUN, _ACTING, *_LEVELS),
     'normalizer': (_RUN, _ACTING, _NORMALIZER),
-    'planner_learner': (_RUN, _LEARNER, _PLANNER),
-    'controller_learner': (_RUN, _LEARNER, _CONTROLLER),
-    'evaluator': (_RUN, _EVALUATION, _PLANNER, _CONTROLLER, *_FETCH),
-    'recorder': (_RUN, _BRIDGE, _NORMALIZER, _EVALUATION, _PLANNER, _CONTROLLER),
+    'planner_learner': (_RUN, _LEARNER, *_LEVELS),
+    'controller_learner': (_RUN, _LEARNER, *_LEVELS),
+    'evaluator': (_RUN, _EVALUATION, *_LEVELS, *_FETCH),
+    'recorder': (_RUN, _BRIDGE, _NORMALIZER, _EVALUATION, *_LEVELS),
     'marker_publisher': (_RUN, _VIEW),
     'browser_view': (_RUN, ('page', config.PageConfig)),
 }

@@ -81,8 +81,11 @@ class RunHistory:
         return self.columns['round'][:len(values)][np.isfinite(values)].astype(int)
 
 
-def read(folder: RunFolder) -> RunHistory:
-    """Read a run; raises NoRun if it was never begun or has no row yet."""
+def read(folder: RunFolder, evaluations: int = 0) -> RunHistory:
+    """Read a run, with the proposals of so many of its newest ``evaluations``, or of all.
+
+    Raises NoRun if it was never begun or has no row yet.
+    """
     if not folder.config.is_file():
         raise NoRun(f'{folder.path} is no folder of a run: it has no config.json')
     config = json.loads(folder.config.read_bytes())
@@ -92,7 +95,7 @@ def read(folder: RunFolder) -> RunHistory:
     result = folder.path / 'result.json'
     return RunHistory(folder.run, folder.path, config, json.loads(result.read_bytes()) if result.is_file() else None,
                       {name: np.array([float(row[name] or 'nan') for row in rows]) for name in rows[0]},
-                      proposals.read(folder.proposals), _statistics(folder, config))
+                      proposals.read(folder.proposals, evaluations), _statistics(folder, config))
 
 
 def task_of(config: dict) -> Task:

@@ -34,6 +34,7 @@ class Task:
     workspace: Workspace
     steps: int = 50             # control steps an episode
     period: float = 0.04        # [s] control period: 20 substeps of 2 ms
+    stride: float = 0.032       # [m] farthest that the gripper moves along an axis in a control step
     threshold: float = 0.05     # [m] distance of achieved and desired goal that counts as success
 
     @property
@@ -77,4 +78,4 @@ def for_fetch(task: Task) -> Task:
     if task.name not in FETCH_WORKSPACES:
         raise ValueError(f'task {task.name!r} cannot be done at the speed of control mode fetch; those that can are '
                          f'{", ".join(FETCH_WORKSPACES)}')
-    return dataclasses.replace(task, steps=task.steps * FETCH_STEPS, workspace=FETCH_WORKSPACES[task.name])
+    return dataclasses.replace(task, steps=task.steps * FETCH_STEPS, stride=0.004, workspace=FETCH_WORKSPACES[task.name])

@@ -7,7 +7,7 @@ from hac_ros.launching.plan import NodeProcess
 
 SECTIONS = {'': config.RunConfig, 'bridge': config.BridgeConfig, 'normalizer': config.NormalizerConfig,
             'evaluation': config.EvaluationConfig, 'planner': config.PlannerConfig,
-            'controller': config.ControllerConfig, 'view': config.ViewConfig,
+            'controller': config.ControllerConfig, 'flat': config.FlatConfig, 'view': config.ViewConfig,
             'page': config.PageConfig, 'deployment': config.DeploymentConfig, 'fetch': config.FetchConfig,
             'safety': config.SafetyConfig, 'randomization': config.RandomizationConfig}
 

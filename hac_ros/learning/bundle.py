@@ -13,6 +13,7 @@ from pathlib import Path
 
 import hac_ros
 from hac_ros import atomic_files, records, spaces, tasks, tensor_file
+from hac_ros.config import ControllerConfig, FlatLevelConfig, PlannerConfig
 from hac_ros.learning import running_statistics
 from hac_ros.records import ContributionId, Moments, Statistics, Weights
 
@@ -210,3 +211,10 @@ def level_config(kind: type, settings: dict):
     if unknown := sorted(settings.keys() - known):
         raise ValueError(f'{kind.__name__}: {", ".join(unknown)} came, which this hac_ros does not know')
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()})
+
+
+def level_configs(bundle: Bundle) -> tuple[PlannerConfig, ControllerConfig | FlatLevelConfig]:
+    """Return the settings of both levels of a bundle: one of a flat policy has section flat in place of controller."""
+    kind, name = (FlatLevelConfig, 'flat') if 'flat' in bundle.settings else (ControllerConfig, 'controller')
+    return (level_config(PlannerConfig, bundle.settings.get('planner', {})),
+            level_config(kind, bundle.settings.get(name, {})))

@@ -31,8 +31,8 @@ class Controller:
     def begin(self, round: int, weights: Weights, statistics: Statistics, explore: bool):
         """Start a round, whatever became of the one before. Without ``explore``: averaged weights, no draws."""
         network = ACTOR if explore else AVERAGED
-        self.policy = Policy(weights, network, ControllerFeatures.size(self.task), action_size(self.config))
-        self.features = ControllerFeatures(self.task, Normalization(statistics, self.config.clip))
+        self.policy = Policy(weights, network, *self._sizes())
+        self.features = self._features(Normalization(statistics, self.config.clip))
         self.explore, self.untrained = explore, weights.updates == 0
         self.exploration = self.config.exploration_after(weights.updates)
         self.recording = Recording(records.CONTROLLER, round, weights.version, statistics.version)
@@ -58,6 +58,12 @@ class Controller:
     def episodes(self, incarnation: int) -> Episodes:
         """Return the round as the controller's learner wants it; raises ValueError before ``finish``."""
         return self.recording.episodes(incarnation)
+
+    def _sizes(self) -> tuple[int, int]:
+        return ControllerFeatures.size(self.task), action_size(self.config)
+
+    def _features(self, normalization: Normalization) -> ControllerFeatures:
+        return ControllerFeatures(self.task, normalization)
 
     def _explored(self, state: ArmState, action: np.ndarray) -> np.ndarray:
         rng = generator(self.seed, 'controller_exploration', self.worker, state.id.round, state.id.step)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hac_ros import spaces
-from hac_ros.config import ControllerConfig, PlannerConfig
+from hac_ros.config import ControllerConfig, FlatLevelConfig, PlannerConfig
 from hac_ros.learning.subgoal_action import SubgoalAction
 
 
@@ -65,6 +65,25 @@ def _controller_goals(data, row, t, observation, config: ControllerConfig, rng) 
     goal = np.where(hindsight[:, None], achieved, goal)
     goal[elsewhere, :3] = around[elsewhere]
     return goal
+
+
+# Flat policy ------------------------------------------------------------------------------------------------
+
+def flat_sample(data, rows: np.ndarray, count: int, config: FlatLevelConfig, rng: np.random.Generator) -> Sample:
+    """Return ``count`` samples of single control steps: reward -1 unless the object is at the goal after it.
+
+    HER's "future": a goal is the episode's own or, in ``future_share`` of the samples, one achieved after the step.
+    """
+    row = _episodes(data, rows, count, config, rng)
+    usable = data['usable'][row].astype(np.int64)
+    t = (rng.random(count) * usable).astype(np.int64)
+    observation, following = data['observation'][row, t], data['observation'][row, t + 1]
+    achieved = spaces.object_position(data['observation'][row, future(rng, t + 1, np.maximum(t + 1, usable))])
+    hindsight = rng.random(count) < config.future_share
+    goal = np.where(hindsight[:, None], achieved, data['subgoal'][row, t, :3])
+    satisfied = _at(spaces.object_position(following), goal, config.goal_tolerance)
+    return Sample(observation, following, goal, data['action'][row, t], np.where(satisfied, 0.0, -1.0),
+                  np.full(count, config.gamma))
 
 
 # Planner ----------------------------------------------------------------------------------------------------

@@ -115,18 +115,33 @@ class Learner:
                 f'{name}/updates': float(self.td3.updates)}
 
     def _measure_diversity(self, rows, features):
-        """Add planner/subgoal_std: over the same states throughout a run, the first that were committed."""
+        """Add how subgoals differ [m] over the same states throughout a run, the first that were committed.
+
+        planner/subgoal_std: of their positions. planner/state_dependence and goal_dependence: how far (root of the
+        mean square) a proposal's displacement moves when it gets the observation, or the goal, of another state.
+        """
         if self.level.name != 'planner':
             return
         if self.probe is None and len(rows):
             some = rows[np.arange(PROBE) % len(rows)]
             data, steps = self.replay.arrays, np.arange(PROBE) % self.task.steps
             self.probe = data['observation'][some, steps], data['desired_goal'][some]
-        self.metrics['planner/subgoal_std'] = float('nan')
+        names = 'planner/subgoal_std', 'planner/state_dependence', 'planner/goal_dependence'
+        self.metrics |= dict.fromkeys(names, float('nan'))
         if self.probe is not None:
-            action = self.td3.act(torch.from_numpy(features(*self.probe))).numpy()
-            subgoal = self.level.geometry.subgoal(self.probe[0], action, self.probe[1])
-            self.metrics['planner/subgoal_std'] = float(subgoal.std(axis=0).mean())
+            (observation, goal), other = self.probe, [np.roll(values, PROBE // 2, axis=0) for values in self.probe]
+            given = self.probe, (other[0], goal), (observation, other[1])
+            subgoal, *exchanged = (self._proposed(features, *each) for each in given)
+            centre = self.level.geometry.centre
+            away = np.zeros((PROBE, 3)) + centre(observation) - centre(other[0])     # only the displacement counts
+            moved = [np.linalg.norm(each[:, :3] + shift - subgoal[:, :3], axis=1)
+                     for each, shift in zip(exchanged, (away, 0.0))]
+            values = subgoal.std(axis=0).mean(), *(np.sqrt(np.square(each).mean()) for each in moved)
+            self.metrics |= {name: float(value) for name, value in zip(names, values)}
+
+    def _proposed(self, features, observation: np.ndarray, goal: np.ndarray) -> np.ndarray:
+        action = self.td3.act(torch.from_numpy(features(observation, goal))).numpy()
+        return self.level.geometry.subgoal(observation, action, goal)
 
     def _measure_values(self, rows, features):
         """Add planner/q_start: what the critics expect at the start of the newest episodes, if the actor acts alone."""

@@ -4,10 +4,14 @@ Contributions are cumulative, so a lost one is made good by the next and a repea
 newest of each incarnation is kept and all are merged in a fixed order (Chan et al., "Algorithms for computing
 the sample variance", 1983), which makes the result independent of the order of arrival, to the bit.
 """
-from collections import Counter
+from collections import Counter, deque
+
+import numpy as np
 
 from hac_ros.learning import running_statistics
 from hac_ros.records import Change, Contribution, Moments, Statistics
+
+RECENT = 5      # versions whose new data count as recent
 
 
 class Ledger:
@@ -29,6 +33,8 @@ class Ledger:
         self.awaited: set[int] = set(range(workers))
         self._newest: dict[tuple[int, int], Contribution] = {}
         self._left_out: Counter = Counter()          # worker -> how often
+        self._totals = deque([running_statistics.empty(space.size)], RECENT + 1)   # all data of the newest versions
+        self._made: Statistics | None = None
 
     def add(self, contribution: Contribution) -> bool:
         """Keep ``contribution`` if it is the newest of its incarnation; return whether it was.
@@ -100,6 +106,8 @@ class Ledger:
         made = Statistics(self.version, self.space.name, self._moments, tuple(c.id for c in parts), self.frozen,
                           sum(c.rejected for c in parts), self.since)
         self.version += 1
+        self._made = made
+        self._totals.append(running_statistics.merge_all([c.moments for c in parts], self.space.size))
         return made
 
     def apply(self, change: Change) -> None:
@@ -114,6 +122,18 @@ class Ledger:
         if change.moments is not None:
             self.initial = self._moments = change.moments
             self.since = max(0, self.version - 1)
+
+    def drift(self) -> float:
+        """Return how far the mean of the recent data is from that of the newest version, in its standard deviations.
+
+        The greatest distance of all dimensions; NaN while there are no data.
+        """
+        recent = running_statistics.remove(self._totals[-1], self._totals[0])
+        if self._made is None or not recent.count:
+            return float('nan')
+        moments = self._made.moments
+        away = recent.mean - running_statistics.mean(moments)
+        return float(np.abs(away / running_statistics.std(moments, self.space.floor)).max())
 
     def frames(self) -> int:
         """Return how many observations the contributions hold, those that were rejected included."""

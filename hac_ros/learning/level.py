@@ -4,10 +4,11 @@ from typing import Protocol
 import numpy as np
 
 from hac_ros import records, spaces
-from hac_ros.config import ControllerConfig, LevelConfig, PlannerConfig
+from hac_ros.config import ControllerConfig, FlatLevelConfig, LevelConfig, PlannerConfig
 from hac_ros.learning import attempts, hindsight
 from hac_ros.learning.controller import action_size
 from hac_ros.learning.features import FINE, ControllerFeatures, PlannerFeatures
+from hac_ros.learning.flat import FlatFeatures
 from hac_ros.learning.normalization import Normalization
 from hac_ros.learning.subgoal_action import SIZE, SubgoalAction
 from hac_ros.learning.symmetry import Symmetry
@@ -94,6 +95,51 @@ class ControllerLevel:
                 'controller/mean_reward': float(hit.mean() - 1.0)}
 
 
+def object_marks(episodes: Episodes, task: Task, config: PlannerConfig) -> dict[str, np.ndarray]:
+    """Return what became of the object in each episode (N,): moved, lifted, lost, and how many steps are usable.
+
+    lost: the step at which it has fallen for good, T + 1 for none. Starts before it only are replayed, and decisions
+    that lead there have the worst value.
+    """
+    goal = episodes.achieved_goal.swapaxes(0, 1)
+    moved = np.linalg.norm(goal - goal[:, :1], axis=-1).max(axis=1) > MOVED
+    gripper = spaces.gripper_position(episodes.observation.swapaxes(0, 1))
+    near = np.linalg.norm(goal - gripper, axis=-1) < NEAR
+    lifted = ((goal[..., 2] > goal[:, :1, 2] + LIFTED) & near).sum(axis=1) > 1   # more than a bounce
+    fallen, never = (goal[..., 2] < task.workspace.low[2] - FALLEN) & config.skip_fallen, task.steps + 1
+    lost = np.where(fallen.any(axis=1), fallen.argmax(axis=1), never)
+    return {'moved': moved, 'lifted': lifted, 'lost': lost, 'usable': np.clip(lost, 1, task.steps)}
+
+
+class FlatLevel(ControllerLevel):
+    """The one level of a flat policy, in the controller's place: see ``flat.py``."""
+
+    def __init__(self, task: Task, config: FlatLevelConfig):
+        self.task, self.config = task, config
+        self.inputs, self.actions = FlatFeatures.size(task, config), spaces.COMMAND.size
+        self.lowest, self.action_map = -1.0 / (1.0 - config.gamma), np.eye(self.actions)
+        self.symmetry, self.geometry = Symmetry(task), SubgoalAction(task, config)
+
+    def fields(self) -> dict[str, tuple[int, ...]]:
+        return {**super().fields(), 'moved': (), 'lifted': (), 'usable': (), 'lost': ()}
+
+    def rows(self, episodes: Episodes) -> dict[str, np.ndarray]:
+        rows = {name: getattr(episodes, name).swapaxes(0, 1) for name in super().fields()}
+        return rows | object_marks(episodes, self.task, self.config)
+
+    def sample(self, data, rows, count, rng) -> hindsight.Sample:
+        sample = hindsight.flat_sample(data, rows, count, self.config, rng)
+        sample.action[:, :3] = self.geometry.seen(sample.action[:, :3], sample.observation, sample.goal)
+        return self.symmetry.mirrored(sample, self.config.mirrored_share, rng)
+
+    def features(self, normalization: Normalization) -> FlatFeatures:
+        return FlatFeatures(self.task, normalization, self.config)
+
+    def measure(self, episodes: Episodes) -> dict[str, float]:
+        return {'controller/accuracy': float('nan'),      # there are no subgoals to be reached
+                'controller/mean_reward': float(episodes.success[1:].mean() - 1.0)}
+
+
 class PlannerLevel:
     """The high level."""
 
@@ -124,13 +170,8 @@ class PlannerLevel:
                 for name in ('observation', 'achieved_goal', 'subgoal', 'tolerance', 'testing', 'action', 'attempt')}
         first, end = attempts.bounds(rows.pop('attempt'))
         held = attempts.held_until(self.geometry.held_value(rows['action']), HELD_CHANGE, self.config.horizon)
-        goal = rows['achieved_goal']
-        moved = np.linalg.norm(goal - goal[:, :1], axis=-1).max(axis=1) > MOVED
-        near = np.linalg.norm(goal - spaces.gripper_position(rows['observation']), axis=-1) < NEAR
-        lifted = ((goal[..., 2] > goal[:, :1, 2] + LIFTED) & near).sum(axis=1) > 1   # more than a bounce
-        lost = self._lost(goal)
-        return rows | {'desired_goal': episodes.desired_goal, 'first': first, 'end': end, 'held': held, 'moved': moved,
-                       'lifted': lifted, 'lost': lost, 'usable': np.clip(lost, 1, self.task.steps)}
+        return rows | {'desired_goal': episodes.desired_goal, 'first': first, 'end': end, 'held': held,
+                       **object_marks(episodes, self.task, self.config)}
 
     def sample(self, data, rows, count, rng) -> hindsight.Sample:
         sample = hindsight.planner_sample(data, rows, count, self.config, self.geometry, rng)
@@ -149,17 +190,6 @@ class PlannerLevel:
             parts.append(np.zeros((len(observation), 1)) if left is None else left[:, None])
         return np.concatenate(parts, axis=1, dtype=np.float32, casting='same_kind')
 
-    def _lost(self, goal: np.ndarray) -> np.ndarray:
-        """Return the step (N,) of each episode at which the object has fallen for good; T + 1 for none.
-
-        goal: (N, T + 1, 3). Starts before it only are replayed; decisions that lead there have the worst value.
-        """
-        never = self.task.steps + 1
-        if not self.config.skip_fallen:
-            return np.full(len(goal), never)
-        fallen = goal[..., 2] < self.task.workspace.low[2] - FALLEN
-        return np.where(fallen.any(axis=1), fallen.argmax(axis=1), never)
-
     def returns(self, episodes: Episodes) -> np.ndarray:
         """Return (N,) the discounted return of each episode, in the unit of the critics: -1 / (1 - gamma) .. 0.
 
@@ -171,13 +201,25 @@ class PlannerLevel:
         return -(missed * weight[:, None]).sum(axis=0) / (1.0 - self.config.gamma)
 
     def measure(self, episodes: Episodes) -> dict[str, float]:
+        marks = object_marks(episodes, self.task, self.config)
         return {'planner/success': float(episodes.success[-1].mean()),
-                'planner/mean_reward': float(episodes.success[1:].mean() - 1.0)}
+                'planner/mean_reward': float(episodes.success[1:].mean() - 1.0),
+                'planner/object_moved': float(marks['moved'].mean()),
+                'planner/out_of_reach': self.out_of_reach(episodes)}
+
+    def out_of_reach(self, episodes: Episodes) -> float:
+        """Return the share of the proposed subgoals that no controller could reach in an attempt of full length."""
+        proposed = np.diff(episodes.attempt.astype(np.int64), axis=0, prepend=-1) != 0
+        away = np.abs(episodes.subgoal[..., :3] - spaces.gripper_position(episodes.observation[:-1])).max(axis=-1)
+        farthest = self.task.stride * self.config.horizon + self.config.position_tolerance
+        return float((away[proposed] > farthest).mean())
 
 
 def of_number(number: int, task: Task, config: LevelConfig) -> Level:
     """Return the level records.CONTROLLER or records.PLANNER; raises ValueError for others."""
     kinds = {records.CONTROLLER: (ControllerLevel, ControllerConfig), records.PLANNER: (PlannerLevel, PlannerConfig)}
+    if number == records.CONTROLLER and isinstance(config, FlatLevelConfig):
+        return FlatLevel(task, config)
     if number not in kinds:
         raise ValueError(f'unknown level {number}; known are {records.LEVELS}')
     kind, wanted = kinds[number]

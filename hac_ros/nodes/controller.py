@@ -1,7 +1,5 @@
 """The low level: reaches subgoals."""
 from hac_ros import messages, records, topics
-from hac_ros.config import ControllerConfig
-from hac_ros.learning.controller import Controller
 from hac_ros.nodes import process
 from hac_ros.nodes.level import LevelNode, header
 
@@ -12,9 +10,8 @@ class ControllerNode(LevelNode):
     number = records.CONTROLLER
 
     def __init__(self, **node_options):
-        super().__init__('controller', ControllerConfig, **node_options)
+        super().__init__('controller', **node_options)
         run, worker = self.config.run, self.config.worker
-        self.level = Controller(self.task, self.level_config, self.config.arms, self.config.seed, worker)
         self.subgoals = self.open_state = None
         self.answers = topics.publisher(self, topics.ARM_COMMAND, run, worker)
         topics.subscribe(self, topics.SUBGOAL, self.on_subgoal, run, worker)

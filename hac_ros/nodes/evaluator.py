@@ -3,13 +3,12 @@ import dataclasses
 import time
 
 from hac_ros import atomic_files, evaluation, messages, proposals, records, tasks, topics
-from hac_ros.config import (ControllerConfig, EvaluationConfig, FetchConfig, PlannerConfig,
-                            RandomizationConfig, RunConfig)
+from hac_ros.config import EvaluationConfig, FetchConfig, RandomizationConfig, RunConfig
 from hac_ros.learning.bundle import Bundle, read_bundle, write_bundle
 from hac_ros.nodes import process
 from hac_ros.nodes.health import Health
 from hac_ros.nodes.ownership import Ownership
-from hac_ros.parameters import declare
+from hac_ros.parameters import declare, declare_levels
 from hac_ros.protocol import Schedule, Versions, training_rounds
 from hac_ros.run_folder import RunFolder
 
@@ -30,8 +29,7 @@ class EvaluatorNode(Node):
         super().__init__('evaluator', **node_options)
         self.config, self.settings = declare(self, RunConfig), declare(self, EvaluationConfig, 'evaluation')
         self.ownership = Ownership(self, self.config)
-        self.levels = {'planner': declare(self, PlannerConfig, 'planner'),
-                       'controller': declare(self, ControllerConfig, 'controller')}
+        self.levels = declare_levels(self, self.config.policy)
         self.task = tasks.by_name(self.config.task, self.config.control)
         self.fetch = {'fetch': declare(self, FetchConfig, 'fetch'),
                       'randomization': declare(self, RandomizationConfig, 'randomization')}
@@ -132,9 +130,12 @@ class EvaluatorNode(Node):
         if self.settings.render_every and self.evaluations % self.settings.render_every == 0:
             self.film(pair)     # before the verdict is out, which may end the run
         names = ('success_rate', 'episodes', 'mean_final_distance', 'mean_episode_reward', 'return_start',
-                 'controller_accuracy', 'probe_accuracy', 'subgoal_diversity', 'action_diversity', 'object_moved',
-                 'steps')
+                 'controller_accuracy', 'probe_accuracy', 'subgoal_diversity', 'action_diversity', 'out_of_reach',
+                 'object_moved', 'steps')
         values = {f'evaluation/{name}': getattr(report, name) for name in names}
+        if fresh is not report or version == self.schedule.rounds - 1:
+            found = self.evaluator.stand_ins(*pair, evaluation.STAND_IN_EPISODES)
+            values |= {f'evaluation/{name}': value for name, value in found.items()}
         values |= {'evaluation/confirmed': confirmed, 'wall/evaluation': time.monotonic() - began}
         stamp = self.get_clock().now().to_msg()
         self.metrics.publish(messages.from_metrics('evaluator', 0, version, values, self.config.run, stamp))
@@ -168,6 +169,8 @@ class EvaluatorNode(Node):
                                            'seed': self.config.seed})
         used = self.levels | (self.fetch if self.config.control == 'fetch' else {})
         settings = {name: dataclasses.asdict(each) for name, each in used.items()}
+        if self.config.policy == 'flat':
+            settings['flat'] = settings.pop('controller')     # by which it is known: evaluation.level_configs
         write_bundle(self.bundle, Bundle(self.config.task, self.config.control, planner, controller, statistics,
                                          settings, content))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from hac_ros import atomic_files, messages, records, run_folder, tasks, topics
-from hac_ros.config import ControllerConfig, PlannerConfig, RunConfig, option
+from hac_ros.config import RunConfig, option
 from hac_ros.learning import checkpoint
 from hac_ros.learning.holdings import Holdings, participants
 from hac_ros.learning.journal import EpisodeJournal
@@ -13,11 +13,9 @@ from hac_ros.learning.learner import Learner
 from hac_ros.nodes import process
 from hac_ros.nodes.health import Health
 from hac_ros.nodes.ownership import Ownership
-from hac_ros.parameters import declare
+from hac_ros.parameters import declare, declare_levels
 
 from rclpy.node import Node
-
-CONFIGS = (ControllerConfig, PlannerConfig)   # by records.CONTROLLER, records.PLANNER
 
 
 @dataclass(frozen=True)
@@ -49,8 +47,8 @@ class LearnerNode(Node):
         torch.set_num_threads(self.options.threads)
         self.number = records.LEVELS.index(self.options.level)
         self.task = tasks.by_name(self.config.task, self.config.control)
-        self.learner = Learner(self.number, self.task, declare(self, CONFIGS[self.number], self.options.level),
-                               self.config.seed, self.options.torch_device())
+        level = declare_levels(self, self.config.policy)[self.options.level]
+        self.learner = Learner(self.number, self.task, level, self.config.seed, self.options.torch_device())
         self.consumer = topics.CONSUMERS[self.number]
         self.incarnation = time.time_ns()
         self.version, self.last = 0, None

@@ -3,12 +3,13 @@ import time
 
 from hac_ros import acting, messages, tasks, topics
 from hac_ros.config import ActingConfig, RunConfig
-from hac_ros.learning.bundle import level_config
+from hac_ros.learning.bundle import level_configs
+from hac_ros.learning.flat import actors
 from hac_ros.nodes.health import Health
 from hac_ros.nodes.ownership import Ownership
-from hac_ros.parameters import declare
+from hac_ros.parameters import declare, declare_levels
 from hac_ros.protocol import Follower, Turn, Versions
-from hac_ros.records import LEVELS, ArmState
+from hac_ros.records import CONTROLLER, PLANNER, ArmState
 
 from rclpy.node import Node
 
@@ -17,22 +18,24 @@ class LevelNode(Node):
     """Follows arm_state; acts in round k with weights k and statistics k; hands the finished round on.
 
     Given a bundle it acts with that in every round, without exploration. ``learns`` tells which.
-    Subclasses set ``level`` (the pure actor) and answer in ``act(state) -> message``; the answer is kept and sent
-    again for a repeated state.
+    Subclasses answer in ``act(state) -> message``, by ``level``, the pure actor; the answer is kept and sent again for
+    a repeated state.
     """
 
     number: int    # records.CONTROLLER or records.PLANNER
 
-    def __init__(self, name: str, config_type: type, **node_options):
+    def __init__(self, name: str, **node_options):
         super().__init__(name, **node_options)
         self.config = declare(self, RunConfig)
-        self.level_config = declare(self, config_type, LEVELS[self.number])
+        levels = tuple(declare_levels(self, self.config.policy).values())
         bundle = acting.chosen_bundle(declare(self, ActingConfig), self.config)
         self.learns = bundle is None
         if bundle is not None:
-            self.level_config = level_config(config_type, bundle.settings.get(LEVELS[self.number], {}))
+            levels = level_configs(bundle)
         self.ownership = Ownership(self, self.config)
         self.task = tasks.by_name(self.config.task, self.config.control)
+        planner, controller = actors(self.task, *levels, self.config.arms, self.config.seed, self.config.worker)
+        self.level = {PLANNER: planner, CONTROLLER: controller}[self.number]
         self.incarnation = time.time_ns()
         self.follower = Follower(self.config.run, self.config.worker)
         self.versions = Versions([self.number]) if self.learns else acting.Frozen(bundle, self.number)

@@ -147,7 +147,8 @@ class Normalizer(Node):
         # An episode of T steps has T + 1 observations.
         steps = self.ledger.frames() * self.task.steps // (self.task.steps + 1)
         values = {'environment_steps': steps, 'normalizer/workers': len(participants(statistics, round_)),
-                  'normalizer/count': statistics.moments.count, 'normalizer/rejected': statistics.rejected}
+                  'normalizer/count': statistics.moments.count, 'normalizer/rejected': statistics.rejected,
+                  'normalizer/drift': self.ledger.drift()}
         self.metrics.publish(messages.from_metrics('normalizer', 0, round_, values, run, stamp))
 
     def restore(self) -> None:

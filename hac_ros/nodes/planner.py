@@ -2,10 +2,8 @@
 import functools
 
 from hac_ros import atomic_files, messages, records, topics
-from hac_ros.config import PlannerConfig
 from hac_ros.learning import journal
 from hac_ros.learning.contributor import Contributor
-from hac_ros.learning.planner import Planner
 from hac_ros.nodes import process
 from hac_ros.nodes.level import LevelNode, header
 from hac_ros.run_folder import RunFolder
@@ -17,9 +15,8 @@ class PlannerNode(LevelNode):
     number = records.PLANNER
 
     def __init__(self, **node_options):
-        super().__init__('planner', PlannerConfig, **node_options)
+        super().__init__('planner', **node_options)
         run, worker = self.config.run, self.config.worker
-        self.level = Planner(self.task, self.level_config, self.config.arms, self.config.seed, worker)
         path = RunFolder(self.config.folder, run).journal / f'planner_{worker}.json'
         self.contributor = Contributor(worker, self.incarnation, self.task.observation, journal.read_contribution(path),
                                        functools.partial(journal.write_contribution, path))

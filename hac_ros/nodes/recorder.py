@@ -4,7 +4,7 @@ import dataclasses
 import sys
 import time
 
-from hac_ros import atomic_files, config, domain_names, messages, tasks, topics
+from hac_ros import atomic_files, config, diagnosis, domain_names, messages, tasks, topics
 from hac_ros.learning import checkpoint
 from hac_ros.metrics_events import MetricsEvents
 from hac_ros.metrics_table import MetricsTable, read_rows
@@ -15,13 +15,14 @@ from hac_ros.parameters import declare
 from hac_ros.progress import Progress
 from hac_ros.protocol import Schedule, training_rounds
 from hac_ros.run_folder import RunFolder
+from hac_ros.watch import Watch
 
 from rclpy.node import Node
 from rclpy.task import Future
 
 SECTIONS = {'': config.RunConfig, 'bridge': config.BridgeConfig, 'normalizer': config.NormalizerConfig,
             'evaluation': config.EvaluationConfig, 'planner': config.PlannerConfig,
-            'controller': config.ControllerConfig}
+            'controller': config.ControllerConfig, 'flat': config.FlatConfig}
 VERDICT = ('evaluation/success_rate', 'evaluation/confirmed')
 PARTS = tuple(consumer for consumer in topics.CONSUMERS if consumer != 'normalizer')   # it has a journal only
 
@@ -68,7 +69,7 @@ class Recorder(Node):
 
     def _open_topics(self):
         run = self.config.run
-        self.health = Health(self, run)
+        self.health, self.watch = Health(self, run), Watch(self.folder)
         self.status = topics.publisher(self, topics.STATUS, run)
         if self.table.next_round >= self.end:
             self.finish(self.table.next_round)
@@ -126,9 +127,25 @@ class Recorder(Node):
         self.events.write(row)
         self.progress.show(row)
         self.complete_checkpoint(int(row['round']))
+        if 'evaluation/success_rate' in row:
+            self.look()
         if int(row['round']) + 1 >= self.end:
             self.finish(int(row['round']) + 1)
         self.publish_status()
+
+    def look(self) -> None:
+        """Say in plain words what has begun to be wrong with the run, once, and on /diagnostics as long as it is."""
+        try:
+            begun, ended = self.watch.look()
+        except (ValueError, OSError) as error:
+            self.health.refuse('run not diagnosed', error)
+            return
+        for finding in begun:
+            self.get_logger().warning(f'{finding.text} {finding.advice}')
+        for kind in ended:
+            self.get_logger().info(f'No longer found: {kind}')
+        self.health.find({kind: self.watch.found[kind].text if kind in self.watch.found else ''
+                          for kind in diagnosis.KINDS})
 
     def complete_checkpoint(self, round_: int) -> None:
         """Write the manifest of a version all of whose parts have been written."""

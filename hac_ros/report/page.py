@@ -66,15 +66,17 @@ def _table(head: tuple, rows) -> str:
 
 
 def _outcomes(runs: list[RunHistory]) -> str:
-    head = ('run', 'task', 'seed', 'steps', 'success', 'best', 'low-level accuracy', 'bar reached at', 'seconds')
+    head = ('run', 'task', 'policy', 'seed', 'steps', 'success', 'best', 'goal as subgoal', 'random subgoals',
+            'low-level accuracy', 'bar reached at', 'seconds')
     return _table(head, map(_outcome, runs))
 
 
 def _outcome(run: RunHistory) -> tuple:
     success, accuracy = run.measured('evaluation/success_rate')[1], run.measured('evaluation/probe_accuracy')[1]
     reached = (run.result or {}).get('reached')
-    return (run.name, run.task.name, run.seed, f'{run.columns["environment_steps"][-1]:,.0f}', _last(success),
-            f'{success.max():.2f}' if len(success) else '–', _last(accuracy),
+    stand_ins = [_last(run.measured(f'evaluation/{name}')[1]) for name in ('goal_as_subgoal', 'random_subgoals')]
+    return (run.name, run.task.name, run.setting('run', 'policy', 'hierarchical'), run.seed, f'{run.columns["environment_steps"][-1]:,.0f}', _last(success),
+            f'{success.max():.2f}' if len(success) else '–', *stand_ins, _last(accuracy),
             f'{reached["environment_steps"]:,.0f} steps' if reached else 'not reached',
             f'{run.result["seconds"]:,.0f}' if run.result else 'under way')
 

@@ -63,6 +63,8 @@ def test_a_healthy_run_is_well():
     (run(planner__q_start=np.full(ROUNDS, -0.1)), 'divergence', 'expect more than comes: -0.10 .* -3.00'),
     (run(evaluation__object_moved=np.full(ROUNDS, 0.02)), 'untouched', 'does not touch it'),
     (run(normalizer__rejected=np.full(ROUNDS, 7.0)), 'rejected', '7 observations were left out'),
+    (run(planner__goal_dependence=np.full(ROUNDS, 0.001)), 'collapse', 'whatever the goal: .* move by 1.0 mm'),
+    (run(evaluation__out_of_reach=np.full(ROUNDS, 0.8)), 'reach', '80% of the subgoals lie farther away'),
     (with_proposals(proposed(hit=0.1)), 'reach', 'The controller reaches 1.% of the subgoals'),
     (with_proposals(proposed(spread=0.004)), 'collapse', 'same subgoal whatever the state'),
     (with_proposals(proposed(action=0.004)), 'collapse', 'same subgoal whatever the state')],
@@ -80,6 +82,15 @@ def test_what_is_wrong_is_named_alone(sick, kind, words):
     with_proposals(proposed(4, spread=0.001), proposed(8))])
 def test_what_is_usual_is_not_warned_of(well):
     assert diagnose(well) == []
+
+
+def test_a_flat_policy_is_not_blamed_for_what_only_a_planner_does():
+    settings = {**SETTINGS, 'run': {**SETTINGS['run'], 'policy': 'flat'}, 'flat': {'gamma': 0.98}}
+    flat = dataclasses.replace(with_proposals(proposed(hit=0.0, spread=0.001)), config={'settings': settings})
+    flat.columns['controller/q_mean'][:] = -30.0      # of -50 to 0
+    assert diagnose(flat) == []
+    flat.columns['controller/q_mean'][:] = -60.0
+    assert [found.kind for found in diagnose(flat)] == ['divergence']
 
 
 def test_a_collapse_is_dated_from_its_beginning():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hac_ros import probes, records, spaces, tasks
-from hac_ros.config import ControllerConfig, PlannerConfig
+from hac_ros.config import ControllerConfig, FlatConfig, PlannerConfig, levels
 from hac_ros.evaluation import Evaluator, evaluate, evaluate_bundle
 from hac_ros.learning import running_statistics
 from hac_ros.learning.bundle import Bundle, BundleRefused, level_config, write_bundle
@@ -160,6 +160,24 @@ def test_a_policy_that_knows_nothing_is_scored_so():
     assert report.success_rate < 0.5
     assert report.probe_accuracy < 0.5
     assert report.mean_episode_reward < -30
+
+
+def test_a_hierarchy_is_compared_with_the_goal_itself_and_with_chance():
+    evaluator = Evaluator(REACH, PLANNER, CONTROLLER, ARMS, 0, with_probes=False)
+    evaluator.controller = ExactController(REACH, CONTROLLER, ARMS, 0)
+    found = evaluator.stand_ins(*weights(), statistics(), 6)
+    assert found['goal_as_subgoal'] == 1.0 and found['random_subgoals'] < 0.7
+    assert found == evaluator.stand_ins(*weights(), statistics(), 6)
+
+
+def test_a_bundle_of_a_flat_policy_is_evaluated_as_one(tmp_path):
+    flat = levels('flat', PLANNER, CONTROLLER, FlatConfig())
+    trained = [dataclasses.replace(Learner(number, REACH, flat[name], 0).initial_weights(), updates=1)
+               for number, name in ((records.PLANNER, 'planner'), (records.CONTROLLER, 'controller'))]
+    settings = {'planner': asdict(flat['planner']), 'flat': asdict(flat['controller'])}
+    write_bundle(tmp_path / 'bundle', Bundle('reach', 'mocap', *trained, statistics(), settings))
+    found = evaluate_bundle(tmp_path / 'bundle', 'reach', episodes=3)
+    assert found['episodes'] == 3 and found['probe_accuracy'] is None and found['goal_as_subgoal'] is None
 
 
 def test_the_rate_of_success_is_that_of_the_last_step():
