@@ -49,6 +49,7 @@ class FlatController(Controller):
         self.exploiting = np.arange(arms) < round(config.exploiting_share * arms)
 
     def begin(self, round: int, weights: Weights, statistics: Statistics, explore: bool):
+        """Start a round, as a Controller does; exploiting arms act with the averaged weights."""
         super().begin(round, weights, statistics, explore)
         self.averaged = Policy(weights, AVERAGED, PlannerFeatures.size(self.task, self.config), ACTIONS)
 
