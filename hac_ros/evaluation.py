@@ -1,4 +1,5 @@
 """How good a policy is: deterministic episodes with frozen statistics, and the low level on its fixed probes."""
+import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
