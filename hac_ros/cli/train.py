@@ -10,7 +10,7 @@ import signal
 import sys
 
 from hac_ros import domain_names
-from hac_ros.cli import Refused, key_values, launch
+from hac_ros.cli import Refused, key_values, launch, seeds
 from hac_ros.launching import launch_file
 from hac_ros.run_folder import RunExists, RunFolder, RunInUse, RunMissing
 
@@ -25,11 +25,14 @@ def run(words: list[str]) -> int:
     path = launch.find(FILE)
     parser = launch.parser_for('train', 'Train both levels on a task until its bar is reached.')
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = 'arguments:\n' + key_values.table(launch_file.arguments(path))
+    parser.epilog = 'arguments:\n' + key_values.table(launch_file.arguments(path) | seeds.ARGUMENTS)
     options = parser.parse_intermixed_args(words)
     if options.show_args:
         return launch.show_arguments(path)
-    plan, given = launch.planned(path, options.arguments)
+    own, arguments = split(options.arguments)
+    if own:
+        return train_seeds(path, own, arguments)
+    plan, given = launch.planned(path, arguments)
     values = plan[0].values()
     folder = RunFolder(values['folder'], values['run'])
     check_free(folder, values['resume'])
@@ -62,6 +65,38 @@ def was_killed(status: int) -> bool:
 
 def _rows(folder: RunFolder) -> int:
     return folder.metrics.read_bytes().count(b'\n') - 1 if folder.metrics.exists() else 0
+
+
+def split(words: list[str]) -> tuple[dict[str, str], list[str]]:
+    """Return the arguments that speak of several runs, and the words that are a run's own. Raises Refused."""
+    several = [word for word in words if word.partition(':=')[0] in seeds.ARGUMENTS]
+    own = key_values.read(several, seeds.ARGUMENTS)
+    rest = [word for word in words if word not in several]
+    if 'side_by_side' in own and 'seeds' not in own:
+        raise Refused('side_by_side:= came without seeds:=, such as seeds:=0..4')
+    if 'seeds' in own and any(word.startswith('seed:=') for word in rest):
+        raise Refused('seed:= and seeds:= came, one of them is wanted')
+    return own, rest
+
+
+def train_seeds(path, own: dict[str, str], words: list[str]) -> int:
+    """Run `hac train` for each seed, tell what came of all of them, and return the first exit status that is not 0."""
+    numbers, at_once = seeds.numbers(own['seeds']), own.get('side_by_side', '1')
+    if not (at_once.isascii() and at_once.isdigit() and int(at_once) > 0):
+        raise Refused(f'side_by_side:={at_once}: a whole number from 1 is wanted')
+    values = launch.planned(path, words)[0][0].values()
+    folders = {seed: RunFolder(values['folder'], f'{values["run"]}_{seed}') for seed in numbers}
+    goes_on = {seed: values['resume'] and folder.config.exists() for seed, folder in folders.items()}
+    for seed, folder in folders.items():
+        check_free(folder, goes_on[seed])
+    commands = {folder.run: seeds.command(words, folder.run, seed, goes_on[seed]) for seed, folder in folders.items()}
+    ended = seeds.train(commands, int(at_once), lambda line: print(line, flush=True))
+    found = seeds.summary(values['task'], {seed: (folder.run, ended[folder.run], read_result(folder))
+                                           for seed, folder in folders.items()})
+    written = seeds.write(values['folder'], values['run'], found)
+    for line in [*seeds.table(found), f'Summary: {written}']:
+        print(line)
+    return next((status for status in ended.values() if status), 0)
 
 
 def check_free(folder: RunFolder, resume: bool) -> None:
