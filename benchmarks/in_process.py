@@ -23,6 +23,7 @@ from hac_ros.records import CONTROLLER, PLANNER, ArmState, ContributionId, Stati
 from hac_ros.simulation.simulation import Simulation
 
 PARAMETERS = Path(__file__).parents[1] / 'launch' / 'params'
+FREEZE = 8  # rounds that frozen statistics cover: about the random play at a run's start
 LAG = 2     # statistics and weights of round k cover the rounds up to k - LAG
 
 
@@ -48,8 +49,10 @@ def arm_state(simulation, task, round: int, step: int) -> ArmState:
 class Training:
     """A whole run: one worker, both learners, the statistics."""
 
-    def __init__(self, task, simulate, arms: int, seed: int, planner=PlannerConfig(), controller=ControllerConfig()):
-        """``simulate(arms, purpose)`` returns a simulation."""
+    def __init__(self, task, simulate, arms: int, seed: int, planner=PlannerConfig(), controller=ControllerConfig(),
+                 normalization: str = 'live'):
+        """``simulate(arms, purpose)`` returns a simulation. ``normalization``: live, frozen after FREEZE rounds, or none."""
+        self.covered = {'live': None, 'frozen': FREEZE, 'none': 0}[normalization]
         self.task, self.simulate, self.seed, self.configs = task, simulate, seed, (planner, controller)
         self.simulation = simulate(arms, 'training')
         self.planner, self.controller = actors(task, planner, controller, arms, seed)
@@ -75,7 +78,7 @@ class Training:
     def statistics(self, version: int) -> Statistics:
         """Return the statistics of a version."""
         rounds = max(0, version - LAG + 1)
-        moments = running_statistics.merge_all(self.moments[:rounds], self.task.observation.size)
+        moments = running_statistics.merge_all(self.moments[:rounds][:self.covered], self.task.observation.size)
         includes = (ContributionId(0, 0, rounds, 0, rounds - 1),) if rounds else ()
         return Statistics(version, self.task.observation.name, moments, includes)
 
@@ -132,6 +135,7 @@ def main():
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--confirm', type=int, default=500, help='fresh episodes after the last round')
     parser.add_argument('--policy', choices=('hierarchical', 'flat'), default='hierarchical')
+    parser.add_argument('--normalization', choices=('live', 'frozen', 'none'), default='live')
     parser.add_argument('--planner', nargs='*', default=[], metavar='NAME=VALUE')
     parser.add_argument('--controller', nargs='*', default=[], metavar='NAME=VALUE')
     parser.add_argument('--flat', nargs='*', default=[], metavar='NAME=VALUE')
@@ -142,7 +146,8 @@ def main():
     given = [overridden(preset(kind(), path), getattr(arguments, name)) for kind, name in
              ((PlannerConfig, 'planner'), (ControllerConfig, 'controller'), (FlatConfig, 'flat'))]
     both = levels(arguments.policy, *given)
-    training = Training(task, simulate, arguments.arms, arguments.seed, both['planner'], both['controller'])
+    training = Training(task, simulate, arguments.arms, arguments.seed, both['planner'], both['controller'],
+                        arguments.normalization)
     for round in range(arguments.rounds + 1):
         training.run_round(round)
         if round % arguments.every == 0:

@@ -56,6 +56,7 @@ class RunConfig(Checked):
     worker: int = option(0, 'Number of this worker', low=0, high=9999)
     workers: int = option(1, 'Workers that feed the run', low=1, high=9999)
     folder: str = option('runs', 'Folder in which the run has its own')
+    start_from: str = option('', 'Bundle or run whose policy the run starts from (hac_ros/learning/origin.py); empty: none')
     resume: bool = option(False, 'Go on from the checkpoint in the run folder')
     checkpoint_every: int = option(10, 'Rounds between checkpoints', low=1, high=12)
 

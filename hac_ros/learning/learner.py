@@ -6,6 +6,7 @@ from hac_ros.config import LevelConfig
 from hac_ros.learning import level as levels
 from hac_ros.learning import running_statistics
 from hac_ros.learning.normalization import Normalization
+from hac_ros.learning.origin import Origin
 from hac_ros.learning.replay import Replay
 from hac_ros.learning.td3 import Batch, Td3
 from hac_ros.randomness import generator
@@ -29,6 +30,7 @@ class Learner:
         self.replay = Replay(self.level.fields(), config.capacity)
         self.td3 = Td3(config, self.level.inputs, self.level.actions, self.level.lowest, self.level.action_map,
                        generator(seed, f'{self.level.name}_networks'), device)
+        self.given = 0      # updates that the weights had before the first of this run
         self.probe: tuple[np.ndarray, np.ndarray] | None = None
         self.metrics = self._metrics([])
 
@@ -36,6 +38,15 @@ class Learner:
         """Return untrained weights, version 0, for ``statistics`` 0; None: for those that know nothing."""
         space = self.task.observation
         return self._weights(0, statistics or Statistics(0, space.name, running_statistics.empty(space.size)))
+
+    def start_from(self, origin: Origin):
+        """Begin with the networks of ``origin`` in place of random ones; call it before anything is learnt or restored.
+
+        The weights count as trained from the start. Raises ValueError for networks of another size.
+        """
+        weights = (origin.bundle.controller, origin.bundle.planner)[self.level.number]
+        self.td3.start_from(weights.tensors, origin.critics.get(self.level.name, {}))
+        self.given = 1
 
     def add(self, episodes: Episodes) -> bool:
         """Hold a round; False if it was held before. Raises ValueError for a wrong level, space or size."""
@@ -156,7 +167,8 @@ class Learner:
 
     def _weights(self, version: int, statistics: Statistics) -> Weights:
         digest = running_statistics.digest(statistics.space, statistics.moments)
-        return Weights(self.level.number, version, statistics.version, self.td3.updates, self.td3.tensors(), digest)
+        return Weights(self.level.number, version, statistics.version, self.td3.updates + self.given,
+                       self.td3.tensors(), digest)
 
     def _check(self, episodes: Episodes):
         if episodes.level != self.level.number:

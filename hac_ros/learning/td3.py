@@ -15,6 +15,8 @@ from hac_ros.learning.policy import ACTOR, AVERAGED
 
 CLIP_NOISE = 2.5  # standard deviations of target noise, as in TD3 (0.2 clipped at 0.5)
 
+HOLD = 2000       # updates of new critics before they may move an actor that came trained
+
 
 @dataclass
 class Batch:
@@ -58,7 +60,7 @@ class Td3:
         self.critic_target = self.critic.clone()
         self.actor_adam, self.critic_adam = (Adam(p, config.learning_rate) for p in (self.actor, self.critic))
         self.actor_gradient, self.critic_gradient = torch.zeros_like(self.actor), torch.zeros_like(self.critic)
-        self.updates = 0
+        self.updates = self.hold = 0
         self._views()
 
     @torch.no_grad()
@@ -68,7 +70,7 @@ class Td3:
         critic_loss, value = self._update_critics(batch)
         self.updates += 1
         actor_loss = float('nan')
-        if self.updates % self.config.policy_delay == 0:
+        if self.updates % self.config.policy_delay == 0 and self.updates > self.hold:
             actor_loss = self._update_actor(batch)
             self.averaged.lerp_(self.actor, self.config.averaging_after(self.updates))
             self.actor_target.lerp_(self.actor, self.config.tau)
@@ -108,7 +110,22 @@ class Td3:
                                  'it is of other settings')
             vector.copy_(torch.from_numpy(np.array(tensors[name], dtype=np.float32)))
         self.updates = self.critic_adam.steps = updates
-        self.actor_adam.steps = updates // self.config.policy_delay
+        self.actor_adam.steps = max(0, updates // self.config.policy_delay - self.hold // self.config.policy_delay)
+
+    def start_from(self, tensors: dict[str, np.ndarray], critics: dict[str, np.ndarray]):
+        """Take actors as ``tensors()`` names them and, where given, critics as ``state()`` does; the rest begins anew.
+
+        Critics that begin anew would spoil the actor, which rests for the first HOLD updates then. Raises ValueError for
+        networks of another size.
+        """
+        for name, flat in ((ACTOR, self.actor), (AVERAGED, self.averaged)):
+            for i, (weight, bias) in enumerate(self.actor_net.views(flat)):
+                _take(weight[0], tensors, f'{name}.{i}.weight')
+                _take(bias[0, 0], tensors, f'{name}.{i}.bias')
+        for name, values in critics.items():
+            _take(getattr(self, name), critics, name)
+        self.actor_target.copy_(self.actor)
+        self.hold = 0 if critics else HOLD
 
     def target(self, batch: Batch) -> torch.Tensor:
         """Return the value (B,) that both critics are drawn to, within [lowest, 0]."""
@@ -160,3 +177,11 @@ class Td3:
 
 def _copied(tensor: torch.Tensor) -> np.ndarray:
     return tensor.detach().cpu().numpy().copy()
+
+
+def _take(tensor: torch.Tensor, given: dict[str, np.ndarray], name: str):
+    came = None if name not in given else given[name].shape
+    if came != tuple(tensor.shape):
+        raise ValueError(f'network to start from: {name} has shape {came}, {tuple(tensor.shape)} is wanted: it is of '
+                         'other settings')
+    tensor.copy_(torch.from_numpy(np.array(given[name], dtype=np.float32)))

@@ -116,7 +116,7 @@ class EvaluatorNode(Node):
         report = fresh = self.evaluator.evaluate(*pair, self.settings.episodes, aborted=process.stopping)
         if report is not None:
             self.keep_proposals()
-        if report is not None and report.success_rate >= self.settings.bar:
+        if report is not None and self.wants_confirmation(report.success_rate):
             fresh = self.evaluator.evaluate(*pair, self.settings.confirm, CONFIRMATION, process.stopping)
         if fresh is None:
             return    # the process is ending
@@ -140,6 +140,10 @@ class EvaluatorNode(Node):
         stamp = self.get_clock().now().to_msg()
         self.metrics.publish(messages.from_metrics('evaluator', 0, version, values, self.config.run, stamp))
 
+    def wants_confirmation(self, success_rate: float) -> bool:
+        """Whether fresh episodes shall confirm a success: once the bar is confirmed, only what seems to be better."""
+        return success_rate >= self.settings.bar and (self.best[0] < self.settings.bar or success_rate > self.best[0])
+
     def film(self, pair) -> None:
         """Film a version; where that cannot be done, say so once and go on without films."""
         planner, controller, statistics = pair
@@ -161,7 +165,7 @@ class EvaluatorNode(Node):
     def keep(self, pair, report: evaluation.EvaluationReport, confirmed: float) -> None:
         """Write the bundle if it is the best so far; what was confirmed counts by its confirmation."""
         rank = _rank(report.success_rate, confirmed, report.mean_final_distance)
-        if rank < self.best:
+        if rank < self.best or (confirmed != confirmed and self.best[0] >= self.settings.bar):
             return
         self.best = rank
         planner, controller, statistics = pair

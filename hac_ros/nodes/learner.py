@@ -6,7 +6,7 @@ import torch
 
 from hac_ros import atomic_files, messages, records, run_folder, tasks, topics
 from hac_ros.config import RunConfig, option
-from hac_ros.learning import checkpoint
+from hac_ros.learning import checkpoint, origin
 from hac_ros.learning.holdings import Holdings, participants
 from hac_ros.learning.journal import EpisodeJournal
 from hac_ros.learning.learner import Learner
@@ -49,6 +49,8 @@ class LearnerNode(Node):
         self.task = tasks.by_name(self.config.task, self.config.control)
         level = declare_levels(self, self.config.policy)[self.options.level]
         self.learner = Learner(self.number, self.task, level, self.config.seed, self.options.torch_device())
+        if self.config.start_from:
+            self.start()
         self.consumer = topics.CONSUMERS[self.number]
         self.incarnation = time.time_ns()
         self.version, self.last = 0, None
@@ -71,6 +73,13 @@ class LearnerNode(Node):
         self.acknowledge()
         topics.subscribe(self, topics.STATISTICS, self.on_statistics, run)
         topics.subscribe(self, topics.EPISODES[self.number], self.on_episodes, run)
+
+    def start(self) -> None:
+        """Take the networks of what the run starts from."""
+        run = self.config
+        found = origin.read(run.start_from, run.folder, run.task, run.control)
+        self.learner.start_from(found)
+        self.get_logger().info(found.told(self.options.level))
 
     def on_statistics(self, msg):
         """Keep statistics, and train the version that waits for them."""

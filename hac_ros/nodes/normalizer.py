@@ -4,7 +4,7 @@ import time
 
 from hac_ros import acting, atomic_files, messages, records, tasks, topics
 from hac_ros.config import ActingConfig, NormalizerConfig, RunConfig
-from hac_ros.learning import statistics_file
+from hac_ros.learning import origin, statistics_file
 from hac_ros.learning.holdings import participants
 from hac_ros.learning.journal import ContributionJournal
 from hac_ros.learning.ledger import Ledger
@@ -62,8 +62,11 @@ class Normalizer(Node):
         self.create_timer(0.04, lambda: alive.publish(Header(stamp=self.get_clock().now().to_msg(), frame_id='serving')))
 
     def _initial(self):
-        if self.settings.mode == 'none' or not self.settings.initial:
+        run = self.config
+        if self.settings.mode == 'none' or not (self.settings.initial or run.start_from):
             return None
+        if not self.settings.initial:
+            return origin.read(run.start_from, run.folder, run.task, run.control).bundle.statistics.moments
         return statistics_file.read(self.settings.initial, self.space)
 
     def on_contribution(self, msg):
