@@ -139,6 +139,7 @@ def main():
     if options.list:
         print('\n'.join(variants))
         return
+    RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f'ablations_{options.task}.json'
     runs = json.loads(path.read_bytes()) if path.is_file() else []
     done = {(run['variant'], run['seed'], run['steps']) for run in runs}
