@@ -61,7 +61,7 @@ class Evaluator:
                                      fetch=fetch, randomization=randomization)
         self.planner, self.controller = actors(task, planner, controller, arms, seed)
         self.levels = PlannerLevel(task, planner), of_number(CONTROLLER, task, controller)
-        # The probes were drawn for FetchEnv's speed: in control mode fetch there are none. A flat policy has no use for them.
+        # The probes were drawn for FetchEnv's speed: in control mode fetch there are none. Nor has a flat policy any.
         probed = with_probes and control == 'mocap' and not isinstance(controller, FlatLevelConfig)
         self.probe_arms = probes.simulation(task) if probed else None
         _, self.probe_controller = actors(task, planner, controller, probes.PROBES, seed)
