@@ -42,7 +42,7 @@ VARIANTS = {
     'subgoals in the workspace': ({'centre': 'workspace'}, {}, 'live', 'hierarchical'),
     'no critic differences': ({'critic_differences': False}, {}, 'live', 'hierarchical'),
     'no layer norm': ({'layer_norm': False}, {}, 'live', 'hierarchical'),
-    'no averaged actor': ({'averaging': 1.0}, {'averaging': 1.0}, 'live', 'hierarchical'),
+    'no averaged actor': ({'averaging': 1.0, 'averaging_span': 0.0}, {'averaging': 1.0}, 'live', 'hierarchical'),
     'no penalty on pre-tanh': ({'pretanh': 0.0}, {'pretanh': 0.0}, 'live', 'hierarchical'),
     'a quarter of the updates': ('quarter', {}, 'live', 'hierarchical'),
     'actor updated as often as critics': ({'policy_delay': 1}, {}, 'live', 'hierarchical'),
