@@ -83,7 +83,7 @@ def flat_sample(data, rows: np.ndarray, count: int, config: FlatLevelConfig, rng
     goal = np.where(hindsight[:, None], achieved, data['subgoal'][row, t, :3])
     satisfied = _at(spaces.object_position(following), goal, config.goal_tolerance)
     return Sample(observation, following, goal, data['action'][row, t], np.where(satisfied, 0.0, -1.0),
-                  np.full(count, config.gamma))
+                  np.full(count, config.gamma), np.zeros(count))
 
 
 # Planner ----------------------------------------------------------------------------------------------------
