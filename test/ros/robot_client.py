@@ -28,6 +28,7 @@ class RobotClient:
     def __init__(self, listener, task: str, randomization=QUIET):
         self.listener, self.twin = listener, EmulatedFetch(tasks.by_name(task, 'fetch'), SEED, randomization)
         self.parts, self.status, self.poses, self.transforms, self.stamp = {}, [], [], [], -1.0
+        self.clients = {}
         node = listener.node
         for topic, heard in ((topics.ROBOT_JOINT_STATES, self.on_joints), (topics.RUNSTOPPED, self.status.append),
                              (topics.OBJECT_POSE, self.poses.append), (topics.TF, self.transforms.append)):
@@ -44,7 +45,13 @@ class RobotClient:
 
     def call(self, topic, **request):
         """Call a service of the emulator."""
-        return self.listener.call(topic.type, topic.name, topic.type.Request(**request))
+        if topic.name not in self.clients:      # kept: to find a service takes longer than to call it
+            self.clients[topic.name] = self.listener.node.create_client(topic.type, topic.name)
+        client = self.clients[topic.name]
+        self.listener.until(client.service_is_ready, f'service {topic.name}')
+        future = client.call_async(topic.type.Request(**request))
+        self.listener.until(future.done, f'response of {topic.name}')
+        return future.result()
 
     def begin(self, episode: int = 0):
         """Begin an episode on both; return the response."""
