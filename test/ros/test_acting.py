@@ -35,14 +35,14 @@ def kept(listener, topic):
 
 
 def test_actions_through_the_nodes_are_those_of_the_bundle_for_the_same_states(start, listener, processes):
-    states, commands, statistics = (kept(listener, topic) for topic in (
-        topics.ARM_STATE, topics.ARM_COMMAND, topics.STATISTICS))
+    states, commands, statistics = kept(listener, topics.ARM_STATE), kept(listener, topics.ARM_COMMAND), []
+    topics.subscribe(listener.node, topics.STATISTICS, statistics.append, RUN)      # latched: late is soon enough
     for executable in NODES:
         start(executable)
     listener.until(lambda: commands or all(listener.node.count_publishers(topic.path(RUN)) for topic in (
         topics.STATISTICS, topics.SUBGOAL, topics.ARM_COMMAND)), 'the nodes')
     processes.start('mujoco_bridge', f'/{RUN}/worker_0', run=RUN, arms=ARMS, bridge__standalone=True)
-    listener.until(lambda: any(message.id.round == 1 for message in commands), 'a second round')
+    listener.until(lambda: statistics and any(message.id.round == 1 for message in commands), 'a second round')
     planner, controller = Planner(REACH, PLANNER, ARMS, 0), Controller(REACH, CONTROLLER, ARMS, 0)
     planner.begin(0, start.bundle.planner, start.bundle.statistics, explore=False)
     controller.begin(0, start.bundle.controller, start.bundle.statistics, explore=False)
