@@ -61,3 +61,11 @@ def test_faults_are_found(tmp_path):
     wrong = documents.wrong_commands(FAULTY)
     assert [re.search(r"'(\w+)'|(\w+):=reech|launch (\S+):|bench (\w+):", each).group(0) for each in wrong] == [
         'task:=reech', "'wroker'", 'bench nothing:', "'trian'", "'taks'", 'launch gone.launch.xml:']
+
+
+def test_the_architecture_names_every_node():
+    setup = (documents.REPOSITORY / 'setup.py').read_text(encoding='utf-8')
+    nodes = re.search(r'^NODES = \[(.*?)\]', setup, re.MULTILINE | re.DOTALL)
+    text = (documents.REPOSITORY / 'docs' / 'architecture.md').read_text(encoding='utf-8')
+    names = re.findall(r"'(\w+)'", nodes[1])
+    assert names and [name for name in names if not re.search(rf'\b(\w+_)?{name}\b', text)] == []
