@@ -15,17 +15,27 @@ class _Goals:
     """Goals of one action server that are on their way: each has what the robot made of it, and a future."""
 
     def __init__(self, node, kind, name: str, accept, begin):
+        self.accepted: list[tuple] = []     # begun, but not told to the client as executing yet
         self.running: list[tuple] = []
         self._begin, self._accept = begin, accept
         self.server = ActionServer(node, kind, name, self._execute, goal_callback=self._judge,
+                                   handle_accepted_callback=self._on_accepted,
                                    cancel_callback=lambda _: CancelResponse.ACCEPT)
 
     def _judge(self, request):
         return GoalResponse.ACCEPT if self._accept(request) else GoalResponse.REJECT
 
+    def _on_accepted(self, handle):
+        """Begin here and not in a task: what a client sends after the acceptance must find the goal begun."""
+        self.accepted.append((handle, self._begin(handle.request)))
+        handle.execute()
+
     async def _execute(self, handle):
-        goal, future = self._begin(handle.request), Future()
+        goal = next(goal for other, goal in self.accepted if other is handle)
+        self.accepted = [item for item in self.accepted if item[0] is not handle]
+        future = Future()
         self.running.append((handle, goal, future))
+        self.update()       # it may have ended meanwhile, and where time is stepped no tick may follow
         return await future
 
     def ended(self, handle, future, result, succeeded: bool) -> None:
