@@ -8,6 +8,7 @@ nodes. Writes results/baselines_<task>.json, .csv and .md, and docs/images/basel
 within the limit is said to be not reached within the limit.
 """
 import argparse
+import contextlib
 import csv
 import json
 import platform
@@ -41,7 +42,8 @@ def ours(name: str, task: str, seed: int, limit: float, _python: str) -> list[di
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
         try:
             while process.poll() is None and time.monotonic() - began < limit:
-                time.sleep(POLL)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(POLL)
                 look(Path(folder) / 'baseline' / 'metrics.csv', time.monotonic() - began, seen)
         finally:
             process.send_signal(signal.SIGINT)
