@@ -48,7 +48,7 @@ def test_all_are_run_at_most_so_many_at_a_time_and_what_they_print_has_their_nam
 
 
 def test_ctrl_c_ends_those_that_run_and_begins_no_other():
-    waits = "import signal, sys; print('here', flush=True)\ntry:\n    signal.pause()\nexcept KeyboardInterrupt:\n    sys.exit(7)"
+    waits = "import signal, sys\ntry:\n    print('here', flush=True)\n    signal.pause()\nexcept KeyboardInterrupt:\n    sys.exit(7)"
     told = []
 
     def tell(line):

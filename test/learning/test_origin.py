@@ -74,7 +74,7 @@ def test_an_actor_rests_until_new_critics_know_something(monkeypatch):
     second.start_from(first.tensors(), {})
     inputs = td3.torch.zeros(8, 4)
     batch = td3.Batch(inputs, inputs[:, :2], inputs, inputs[:, 0] - 1, inputs[:, 0] + 0.9, inputs[:, :2], inputs[:, :2],
-                      inputs[:, :2])
+                      inputs[:, :2], inputs[:, :2])
     moved = []
     for _ in range(5):
         before = second.state()['actor']
