@@ -47,8 +47,17 @@ def test_all_are_run_at_most_so_many_at_a_time_and_what_they_print_has_their_nam
     assert len(counts) == 5 and max(counts) <= 2 and len(lines) == 5 * 502
 
 
-def test_ctrl_c_ends_those_that_run_and_begins_no_other():
-    waits = "import signal, sys\ntry:\n    print('here', flush=True)\n    signal.pause()\nexcept KeyboardInterrupt:\n    sys.exit(7)"
+@pytest.fixture
+def interruptible():
+    """A shell's background jobs ignore SIGINT, and so may those who run the tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_ends_those_that_run_and_begins_no_other(interruptible):
+    waits = ("import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\nprint('here', flush=True)\n"
+             'try:\n    signal.pause()\nexcept KeyboardInterrupt:\n    sys.exit(7)')
     told = []
 
     def tell(line):
