@@ -123,7 +123,7 @@ def test_worker_can_be_started_alone_with_another_number():
 
 def test_preset_choices_are_the_parameter_files():
     choices = set(launch_file.arguments(TRAIN)['preset'].choices)
-    assert choices == {path.stem for path in (LAUNCH / 'params').glob('*.yaml')} - {'default', 'run'}
+    assert choices == {path.stem for path in (LAUNCH / 'params').glob('*.yaml')} - {'default', 'run', 'deploy', 'emulator'}
 
 
 def test_every_argument_is_described():

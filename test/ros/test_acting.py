@@ -42,12 +42,12 @@ def test_actions_through_the_nodes_are_those_of_the_bundle_for_the_same_states(s
     listener.until(lambda: commands or all(listener.node.count_publishers(topic.path(RUN)) for topic in (
         topics.STATISTICS, topics.SUBGOAL, topics.ARM_COMMAND)), 'the nodes')
     processes.start('mujoco_bridge', f'/{RUN}/worker_0', run=RUN, arms=ARMS, bridge__standalone=True)
-    listener.until(lambda: statistics and any(message.id.round == 1 for message in commands), 'a second round')
+    listener.until(lambda: statistics and any(message.id.round == 2 for message in commands), 'a third round')
     planner, controller = Planner(REACH, PLANNER, ARMS, 0), Controller(REACH, CONTROLLER, ARMS, 0)
-    planner.begin(0, start.bundle.planner, start.bundle.statistics, explore=False)
-    controller.begin(0, start.bundle.controller, start.bundle.statistics, explore=False)
-    answers = {message.id.step: message for message in commands if message.id.round == 0}
-    first = {message.id.step: message for message in reversed(states) if message.id.round == 0}
+    planner.begin(1, start.bundle.planner, start.bundle.statistics, explore=False)
+    controller.begin(1, start.bundle.controller, start.bundle.statistics, explore=False)
+    answers = {message.id.step: message for message in commands if message.id.round == 1}
+    first = {message.id.step: message for message in reversed(states) if message.id.round == 1}
     for step in range(REACH.steps):
         state = messages.to_arm_state(first[step], REACH.observation)
         wanted, came = controller.act(state, planner.act(state)), messages.to_commands(answers[step], ARMS)

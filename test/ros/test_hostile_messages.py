@@ -25,8 +25,7 @@ def test_a_state_of_another_size_is_refused_and_the_next_one_answered(wire, weig
     give_pair(wire, records.PLANNER, weights)
     wire.send(topics.ARM_STATE, bad)
     wire.refuses('state refused')
-    wire.send(topics.ARM_STATE, first_state())
-    wire.listener.until(lambda: answers, 'the answer')
+    wire.asks(topics.ARM_STATE, first_state(), answers)
 
 
 def test_a_subgoal_of_another_size_is_refused_and_the_next_one_followed(wire, weights):
@@ -51,7 +50,7 @@ def test_weights_that_do_not_fit_are_refused_and_good_ones_taken(wire, weights, 
     wire.send(topics.PLANNER_WEIGHTS, messages.from_weights(spoil(weights[records.PLANNER]), RUN, STAMP))
     wire.refuses('weights refused')
     give_pair(wire, records.PLANNER, weights)
-    wire.listener.until(lambda: answers, 'the answer')
+    wire.asks(topics.ARM_STATE, first_state(), answers)
 
 
 @pytest.mark.parametrize('spoil', [

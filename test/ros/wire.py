@@ -33,6 +33,14 @@ class Wire:
         self.listener.until(lambda: publisher.get_subscription_count() or self.process.poll() is not None, topic.name)
         publisher.publish(message)
 
+    def asks(self, topic, message, answers):
+        """Send ``message`` until there are ``answers``: as a bridge does, since a reader may be found late."""
+        def asked():
+            if not answers:
+                self.send(topic, message)
+            return answers
+        self.listener.until(asked, f'the answer to {topic.name}')
+
     def refuses(self, words):
         """Wait until the node's log has ``words``; the node goes on."""
         self.listener.until(lambda: words in self.said() or self.process.poll() is not None, f'{words!r} in the log', limit=20)
