@@ -28,24 +28,14 @@ def clean(folder: Path = FOLDER) -> list[str]:
 
 
 def _forgotten_ports(folder: Path) -> set[str]:
-    """Return the ports without lock files that no process has mapped; processes of others may have theirs.
-
-    Of some only the semaphore is left: a writer made it anew while its reader ended.
-    """
-    parts = (*folder.glob('sem.fastrtps_port*_mutex'), *folder.glob('fastrtps_port*'))
-    found = {_port(path): path for path in parts if _PORT.fullmatch(_port(path))}     # the port's own file, if it is there
-    old = {name for name, path in found.items() if _is_old(path)}
+    """Return the ports without lock files that no process has mapped; processes of others may have theirs."""
+    old = {path.name for path in folder.glob('fastrtps_port*') if _PORT.fullmatch(path.name) and _is_old(path)}
     ports = {name for name in old if not any((folder / f'{name}_{kind}l').exists() for kind in 'es')}
     for maps in Path('/proc').glob('[0-9]*/maps') if ports else ():
         with contextlib.suppress(OSError):
             text = maps.read_text(errors='replace')
-            ports -= {name for name in ports
-                      if f'{folder}/{name}\n' in text or f'{folder}/sem.{name}_mutex\n' in text}
+            ports -= {name for name in ports if f'{folder}/{name}\n' in text}
     return ports
-
-
-def _port(path: Path) -> str:
-    return path.name.removeprefix('sem.').removesuffix('_mutex')
 
 
 def _is_old(path: Path) -> bool:

@@ -64,13 +64,6 @@ def test_a_folder_that_is_not_there_is_empty(tmp_path):
     assert shared_memory.clean(tmp_path / 'no') == []
 
 
-def test_the_semaphore_of_a_port_that_is_gone_is_removed_when_it_is_old(tmp_path):
-    made = make(tmp_path, f'sem.{PORT}_mutex')
-    assert shared_memory.clean(tmp_path) == []
-    os.utime(tmp_path / made[0], (1, 1))
-    assert shared_memory.clean(tmp_path) == made
-
-
 def test_a_port_without_lock_is_removed_when_nobody_has_it_mapped_any_more(tmp_path):
     made = make(tmp_path, PORT, f'sem.{PORT}_mutex')
     assert shared_memory.clean(tmp_path) == [], 'it may just be being made'
