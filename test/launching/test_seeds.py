@@ -56,8 +56,8 @@ def interruptible():
 
 
 def test_ctrl_c_ends_those_that_run_and_begins_no_other(interruptible):
-    waits = ("import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\nprint('here', flush=True)\n"
-             'try:\n    signal.pause()\nexcept KeyboardInterrupt:\n    sys.exit(7)')
+    waits = ("import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+             "try:\n    print('here', flush=True)\n    signal.pause()\nexcept KeyboardInterrupt:\n    sys.exit(7)")
     told = []
 
     def tell(line):
