@@ -36,6 +36,7 @@ class MujocoBridge(Node):
         if self.bridge.standalone:
             self.commit.permit(2**32)
         self.id: StepId | None = None
+        self.informed = config.worker == 0    # one that joins first hears how far the others are
         self.writer = None
         self.simulated = 0.0            # [s] since this process started: never goes back
         self.paused, self.due, self.held_command = False, 0.0, None
@@ -70,7 +71,7 @@ class MujocoBridge(Node):
 
     def begin_next(self) -> None:
         """Begin the next round if the last one has ended and is held by all consumers."""
-        if self.id is not None and self.id.step < self.task.steps:
+        if not self.informed or (self.id is not None and self.id.step < self.task.steps):
             return
         following = self.commit.next_round(None if self.id is None else self.id.round)
         if following is not None:
@@ -167,6 +168,9 @@ class MujocoBridge(Node):
 
     def on_overdue(self):
         """Repeat the last state when nobody has answered it; leave a round that the others went on without."""
+        if not self.informed:
+            self.informed = True
+            self.begin_next()
         if self.id is None or self.paused or time.monotonic() - self.published <= self.bridge.repeat_after:
             return
         later = self.commit.overtaken(self.id.round) if self.id.step == 0 else None

@@ -67,8 +67,6 @@ def stuck_in_and_back(listener, includes, nodes, left_out):
     assert back[-1][0] > left + 1
 
 
-# A worker that hears of the statistics last begins with round 0 and is overtaken: once more, then it counts.
-@pytest.mark.flaky(reruns=2)
 def test_a_worker_joins_late_dies_or_is_stuck_is_left_out_and_comes_back(run, worker, listener):
     left_out = LeftOut(listener)
     includes = Includes(listener)
