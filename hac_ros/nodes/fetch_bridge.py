@@ -146,9 +146,13 @@ class FetchBridge(LifecycleNode):
             self.states.publish(messages.from_arm_state(state))
         if sent is not None and (self.deployment.clock != 'stepped' or self.pilot.running):
             self.send(sent, now)
+        self.beat(now)
+        self.write_logs()
+
+    def beat(self, now: float) -> None:
+        """Tell the guard, and whoever waits to give a goal, what the arm does."""
         moves = self.pilot.driver.moving and (self.pilot.running or self.deployment.clock != 'stepped')
         self.robot.beat('moving' if moves else 'resting', now)
-        self.write_logs()
 
     def send(self, sent, now: float) -> None:
         """Send what a period came to, and tell what safety did to it."""
@@ -169,11 +173,13 @@ class FetchBridge(LifecycleNode):
             self.health.refuse('episode not kept', error)
 
     def on_overdue(self):
-        """Repeat a state that nobody has answered; see whether a round may begin."""
+        """Repeat a state that nobody has answered, and where time is stepped the heartbeat; see whether a round may begin."""
         state = self.pilot.repeat() if self.active else None
         if state is not None:
             self.health.note('states repeated')
             self.states.publish(messages.from_arm_state(state))
+        if self.active and self.deployment.clock == 'stepped':     # no period follows until somebody gives a goal
+            self.beat(self.now())
         if self.deployment.rounds == 'learners':
             self.rounds.begin_next()
 

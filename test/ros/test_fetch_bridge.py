@@ -132,6 +132,14 @@ def test_it_does_nothing_until_activated_and_in_shadow_mode_sends_nothing(tmp_pa
     assert episode.steps == 1 and episode.content['shadow'] and episode.arrays['allowed'][0, 1] > 0
 
 
+def test_where_time_is_stepped_the_bridge_is_heard_of_before_time_goes_on(tmp_path, domain):
+    with Rig('reach', str(tmp_path), clock='stepped') as rig:
+        beats, time = [], rig.time
+        topics.subscribe(rig.node, topics.HEARTBEAT, beats.append, RUN)
+        rig.until(lambda: len(beats) > 1, 'heartbeats')
+    assert messages.seconds(beats[-1].stamp) <= time and beats[-1].frame_id == 'resting'
+
+
 def test_observations_are_those_of_the_simulations_readout(policy):
     policy.begin()
     state = messages.to_arm_state(policy.states[-1], REACH.observation)

@@ -36,7 +36,7 @@ def test_a_subgoal_of_another_size_is_refused_and_the_next_one_followed(wire, we
     wire.send(topics.SUBGOAL, subgoals(ARMS + 1))
     wire.refuses('subgoal refused')
     wire.send(topics.SUBGOAL, subgoals())
-    wire.listener.until(lambda: answers, 'the answer')
+    wire.asks(topics.ARM_STATE, first_state(), answers)
 
 
 @pytest.mark.parametrize('spoil', [
