@@ -69,8 +69,9 @@ def diagnose(run: RunHistory, thresholds: Thresholds = Thresholds()) -> list[Fin
     """Return what is wrong with a run, the gravest first; nothing where all is well or nothing is known."""
     found = [decay(run, thresholds), *divergence(run, thresholds), drift(run.statistics, thresholds)]
     if run.setting('run', 'policy') != 'flat':       # else nobody proposes subgoals
-        found = [collapse(run.proposals, thresholds) or indifference(run, thresholds), *found,
-                 reach(run.proposals, thresholds) or unreachable(run, thresholds)]
+        judged = [proposed for proposed in run.proposals if has_learnt(run, proposed.round)]
+        found = [collapse(judged, thresholds) or indifference(run, thresholds), *found,
+                 reach(judged, thresholds) or unreachable(run, thresholds)]
     if run.task.has_object:
         found.append(untouched(run, thresholds))
     if np.nansum(run.columns.get('normalizer/rejected', np.zeros(1))[-1:]) > 0:
@@ -78,6 +79,14 @@ def diagnose(run: RunHistory, thresholds: Thresholds = Thresholds()) -> list[Fin
                              'because a value was not finite.', 'Look at the bridge\'s log: a simulation or a sensor '
                              'gives values that are no numbers.'))
     return [each for each in found if each is not None]
+
+
+def has_learnt(run: RunHistory, round_: int) -> bool:
+    """Whether the planner of a round had gradient steps behind it: an untaught one proposes much the same everywhere."""
+    if run.setting('planner', 'start_updates', 0.0) > 0:
+        return True
+    before = run.columns['environment_steps'][run.columns['round'] < round_]
+    return before.max(initial=0.0) > run.setting('planner', 'start_steps', 0)
 
 
 def spread(positions: np.ndarray) -> float:
@@ -188,7 +197,7 @@ def _growing(run: RunHistory, level: str, thresholds: Thresholds) -> list[Findin
 
 def _optimistic(run: RunHistory, lowest: float, thresholds: Thresholds) -> list[Finding]:
     at = np.intersect1d(run.rounds('planner/q_start'), run.rounds('evaluation/return_start'))
-    if not len(at):
+    if not len(at) or not has_learnt(run, at[-1]):
         return []
     expected, came = (run.columns[name][at[-1]] for name in ('planner/q_start', 'evaluation/return_start'))
     if abs(expected - came) <= thresholds.optimism * -lowest:

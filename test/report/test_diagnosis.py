@@ -93,6 +93,15 @@ def test_a_flat_policy_is_not_blamed_for_what_only_a_planner_does():
     assert [found.kind for found in diagnose(flat)] == ['divergence']
 
 
+@pytest.mark.parametrize('round_, kinds', [(8, []), (9, ['collapse', 'divergence'])])
+def test_a_planner_that_has_not_begun_to_learn_is_not_blamed(round_, kinds):
+    settings = {**SETTINGS, 'planner': {'gamma': 0.9, 'start_steps': 800 * 7}}
+    begun = np.where(np.arange(ROUNDS) <= round_, -3.0, np.nan)
+    early = dataclasses.replace(run(planner__q_start=np.zeros(ROUNDS), evaluation__return_start=begun),
+                                config={'settings': settings}, proposals=[proposed(round_, spread=0.001)])
+    assert [found.kind for found in diagnose(early)] == kinds
+
+
 def test_a_collapse_is_dated_from_its_beginning():
     several = [proposed(4, spread=0.001), proposed(8), proposed(12, spread=0.001), proposed(16, spread=0.001)]
     found = diagnosis.collapse(several)
