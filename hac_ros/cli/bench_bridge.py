@@ -8,10 +8,8 @@ import time
 
 import numpy as np
 import rclpy
-from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
-from rclpy.task import Future
 
 from hac_ros import messages, records, tasks, topics
 from hac_ros.msg import ArmState
@@ -33,7 +31,8 @@ def span(message) -> slice:
 class Driver(Node):
     """Answers every arm_state with the next command, and notes when states came.
 
-    It does no more than that, on serialised messages made beforehand, for it is the bridge that is measured.
+    It does no more than that, on serialised messages made beforehand, and asks for the next state again and again
+    instead of sleeping until it is woken: it is the bridge that is measured.
     """
 
     def __init__(self, run: str, task, commands: np.ndarray):
@@ -43,17 +42,26 @@ class Driver(Node):
                 for value in commands]
         self.commands, self.command_step = [Serialised(message).data for message in made], span(made[0])
         self.publisher = topics.publisher(self, topics.ARM_COMMAND, run)
-        self.state_step, self.step_id, self.first, self.done = None, b'', Future(), Future()
+        self.state_step, self.step_id, self.done = None, b'', False
         self.wanted = self.goal = self.round = self.step = 0
         self.latencies: list[float] = []
-        topics.subscribe(self, topics.ARM_STATE, self.on_state, run, raw=True)
+        self.states = topics.subscribe(self, topics.ARM_STATE, self.on_state, run, raw=True).handle
+
+    def poll_until(self, condition, limit: float) -> bool:
+        """Take states as they come until ``condition()`` or for ``limit`` [s]; return whether the condition was met."""
+        end = time.perf_counter() + limit
+        with self.states:
+            while not condition() and time.perf_counter() < end:
+                taken = self.states.take_message(ArmState, True)
+                if taken is not None:
+                    self.on_state(taken[0])
+        return condition()
 
     def on_state(self, data: bytes):
         """Answer a new state while more steps are wanted."""
         now = time.perf_counter()
         if self.state_step is None:
             self.state_step = span(deserialize_message(data, ArmState))
-            self.first.set_result(True)
         step_id = data[self.state_step]
         if step_id == self.step_id:
             return
@@ -63,8 +71,8 @@ class Driver(Node):
             self.latencies.append(now - self.sent)
         # An episode's last state and the first of the next count as one; the former may be overwritten by the latter.
         self.wanted = max(0, self.goal - self.position)
-        if self.step == 0 and not self.wanted and not self.done.done():
-            self.done.set_result(True)
+        if self.step == 0 and not self.wanted:
+            self.done = True
         elif self.wanted and self.step < self.task.steps:
             self.send()
 
@@ -80,13 +88,12 @@ class Driver(Node):
         self.sent = time.perf_counter()
         self.publisher.publish(bytes(command))
 
-    def drive(self, executor, steps: int) -> float:
+    def drive(self, steps: int) -> float:
         """Make ``steps`` control steps, whole episodes, on every arm; return control steps/s over all arms."""
-        self.wanted, self.goal, self.done = steps, self.position + steps, Future()
+        self.wanted, self.goal, self.done = steps, self.position + steps, False
         begin = time.perf_counter()
         self.send()
-        executor.spin_until_future_complete(self.done, timeout_sec=300)
-        if not self.done.done():
+        if not self.poll_until(lambda: self.done, 300.0):
             raise RuntimeError(f'the bridge made {steps - self.wanted} of {steps} steps in 300 s')
         return steps * self.arms / (time.perf_counter() - begin)
 
@@ -103,29 +110,26 @@ def measure(task_name: str, arms: int, pairs: int, steps: int, seed: int, thread
         '-r', f'__ns:=/{run}/worker_0'],
         env={**os.environ, 'OMP_NUM_THREADS': '1', 'OPENBLAS_NUM_THREADS': '1'})
     rclpy.init()
-    driver, executor = Driver(run, task, draw_commands(simulation, steps)), EventsExecutor()
+    driver = Driver(run, task, draw_commands(simulation, steps))
     try:
-        executor.add_node(driver)
-        executor.spin_until_future_complete(driver.first, timeout_sec=60)
-        if not driver.first.done():
+        if not driver.poll_until(lambda: driver.step_id, 60.0):
             raise RuntimeError('the bridge published no state within 60 s')
-        return _row(driver, executor, simulation, pairs, steps)
+        return _row(driver, simulation, pairs, steps)
     finally:
         bridge.terminate()
         bridge.wait(30)
         driver.destroy_node()
-        executor.shutdown()
         rclpy.try_shutdown()
 
 
-def _row(driver, executor, simulation, pairs: int, steps: int) -> dict:
-    physics_only(simulation, steps), driver.drive(executor, steps)   # warm-up
+def _row(driver, simulation, pairs: int, steps: int) -> dict:
+    physics_only(simulation, steps), driver.drive(steps)   # warm-up
     driver.latencies.clear()
     raw, bridge = [], []
     for _ in range(pairs):
         # The same rounds and commands on both sides: the work is the same.
         raw.append(physics_only(simulation, steps, first_round=driver.round))
-        bridge.append(driver.drive(executor, steps))
+        bridge.append(driver.drive(steps))
     p50, p99 = np.percentile(driver.latencies, (50, 99)) * 1e3
     return {'arms': simulation.arms, 'threads': len(simulation.chunks),
             'raw_steps_per_s': round(statistics.median(raw), 1),

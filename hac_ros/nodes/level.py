@@ -51,6 +51,9 @@ class LevelNode(Node):
         topics.subscribe(self, topics.ARM_STATE, self.on_arm_state, run, worker)
         topics.subscribe(self, topics.WEIGHTS[self.number], self.on_weights, run)
         topics.subscribe(self, topics.STATISTICS, self.on_statistics, run)
+        self.held: dict[str, int] = {}       # consumer -> number of this worker's rounds that it holds
+        if self.learns:
+            topics.subscribe(self, topics.RECEIPT, self.on_receipt, run)
 
     def on_arm_state(self, msg):
         """Answer a state; drop one that does not fit."""
@@ -88,6 +91,12 @@ class LevelNode(Node):
             self.health.refuse('statistics refused', error)
         self.go_on()
 
+    def on_receipt(self, msg):
+        """Note how many of our rounds a consumer holds; one that came back may hold fewer."""
+        if msg.run == self.config.run:
+            consumer, held = messages.to_receipt(msg)
+            self.held[consumer] = held.get(self.config.worker, 0)
+
     def go_on(self) -> None:
         """Answer the state that waited for weights or statistics."""
         if self.waiting is not None:
@@ -100,7 +109,9 @@ class LevelNode(Node):
         if turn is Turn.FOREIGN:
             self.health.note('states of another run or worker ignored')
         elif turn is Turn.REPEAT:
-            self.send(self.answer)
+            held = self.held.get(topics.CONSUMERS[self.number], 0)
+            if not state.terminal or state.id.round >= held:     # episodes are megabytes
+                self.send(self.answer)
         elif turn is Turn.RESTART:
             self.health.note('rounds that could not be gone on with')
             self.restarts.publish(messages.from_id(state.id))

@@ -20,10 +20,8 @@ class PlannerNode(LevelNode):
         path = RunFolder(self.config.folder, run).journal / f'planner_{worker}.json'
         self.contributor = Contributor(worker, self.incarnation, self.task.observation, journal.read_contribution(path),
                                        functools.partial(journal.write_contribution, path))
-        self.held = None
         self.answers = topics.publisher(self, topics.SUBGOAL, run, worker)
         self.contributions = topics.publisher(self, topics.CONTRIBUTION, run)
-        topics.subscribe(self, topics.RECEIPT, self.on_receipt, run)
 
     def act(self, state):
         """Return the Subgoal message for ``state``."""
@@ -36,13 +34,9 @@ class PlannerNode(LevelNode):
             self.contribute()
 
     def on_receipt(self, msg):
-        """The normalizer tells how many rounds it holds."""
-        if msg.run != self.config.run:
-            return
-        consumer, held = messages.to_receipt(msg)
-        if consumer == 'normalizer':
-            self.held = held.get(self.config.worker, 0)
-        self.contribute()      # also when a learner is asked again: what the disk did not take is tried again
+        """Contribute when a consumer holds more. When it is asked again, what the disk did not take is tried again."""
+        super().on_receipt(msg)
+        self.contribute()
 
     def go_on(self):
         """Contribute what the newest statistics have made way for, and answer a state that waited."""
@@ -56,7 +50,7 @@ class PlannerNode(LevelNode):
         try:
             newest = self.versions.newest_statistics()
             since = 0 if newest < 0 else self.versions.statistics(newest).since
-            contribution = self.contributor.next(newest, self.held, since)
+            contribution = self.contributor.next(newest, self.held.get('normalizer'), since)
         except atomic_files.WriteFailed as error:
             self.health.refuse('contribution not stored', error)
             return

@@ -1,0 +1,67 @@
+"""A bridge that waits repeats its state: it gets the answer again, but not megabytes of episodes that are held already."""
+import numpy as np
+import pytest
+from wire import ARMS, LEVELS, RUN, SEED, TASK, Wire, give_pair
+
+from hac_ros import messages, records, topics
+from hac_ros.learning.learner import Learner
+from hac_ros.simulation.simulation import Simulation
+from rclpy.duration import Duration
+
+HELD = topics.CONSUMERS[records.PLANNER]
+
+
+@pytest.fixture
+def wire(listener, processes, tmp_path):
+    return Wire(listener, processes, tmp_path)
+
+
+def states(take=0):
+    """Yield the messages of a round in which nobody moves."""
+    simulation = Simulation(TASK, ARMS, SEED)
+    simulation.reset(0)
+    for step in range(TASK.steps + 1):
+        s = simulation
+        yield messages.from_arm_state(records.ArmState(
+            records.StepId(RUN, 0, 0, take, step), TASK.observation.name, TASK.steps, s.observation, s.achieved_goal,
+            s.desired_goal, s.reward, s.success))
+        simulation.step(np.zeros((ARMS, 4)))
+
+
+def test_episodes_are_sent_again_until_the_learner_holds_them(wire):
+    wire.start('planner')
+    answers, episodes = wire.hears(topics.SUBGOAL), wire.hears(topics.PLANNER_EPISODES)
+    weights = {records.PLANNER: Learner(records.PLANNER, TASK, LEVELS[records.PLANNER], SEED).initial_weights()}
+    give_pair(wire, records.PLANNER, weights)
+    first, second, third = (list(states(take)) for take in range(3))
+    for message in first[:-1]:
+        play(wire, message, lambda m=message: answered(m, answers))
+    play(wire, first[-1], lambda: len(episodes) > 1)
+    play(wire, second[0], lambda: answered(second[0], answers))   # states are answered in the order in which they are sent
+    wire.send(topics.RECEIPT, messages.from_receipt(HELD, 1, {0: 1}, RUN))
+    assert wire.publishers[topics.RECEIPT.name].wait_for_all_acked(Duration(seconds=60))
+    for message in second[1:-1]:
+        play(wire, message, lambda m=message: answered(m, answers))
+    before = len(episodes)
+    wire.send(topics.ARM_STATE, second[-1])
+    wire.listener.until(lambda: len(episodes) > before, 'episodes')
+    for message in (second[-1], second[-1]):
+        wire.send(topics.ARM_STATE, message)
+    play(wire, third[0], lambda: answered(third[0], answers))
+    wire.listener.executor.spin_once(timeout_sec=0.1)
+    assert len(episodes) == before + 1
+
+
+def answered(state, answers) -> bool:
+    """Whether the newest answer is to this state."""
+    return bool(answers) and messages.to_id(answers[-1].id) == messages.to_id(state.id)
+
+
+def play(wire, message, condition):
+    """Send a state until ``condition()`` holds, as a bridge does."""
+    def done():
+        assert wire.process.poll() is None, wire.said()
+        if not condition():
+            wire.send(topics.ARM_STATE, message)
+        return condition()
+    wire.listener.until(done, f'what step {message.id.step} of take {message.id.take} asks for')
