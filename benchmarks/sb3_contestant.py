@@ -64,7 +64,7 @@ class Evaluations(BaseCallback):
             while not truncated:
                 action, _ = self.model.predict(observation, deterministic=True)
                 observation, _, _, truncated, info = self.environment.step(action)
-            found += info['is_success']
+            found += float(info['is_success'])
         return found / self.episodes
 
 
