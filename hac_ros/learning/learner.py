@@ -133,14 +133,15 @@ class Learner:
         """
         if self.level.name != 'planner':
             return
-        if self.probe is None and len(rows):
+        if self.probe is None and len(rows) > 1:
             some = rows[np.arange(PROBE) % len(rows)]
             data, steps = self.replay.arrays, np.arange(PROBE) % self.task.steps
             self.probe = data['observation'][some, steps], data['desired_goal'][some]
         names = 'planner/subgoal_std', 'planner/state_dependence', 'planner/goal_dependence'
         self.metrics |= dict.fromkeys(names, float('nan'))
         if self.probe is not None:
-            (observation, goal), other = self.probe, [np.roll(values, PROBE // 2, axis=0) for values in self.probe]
+            # The next one is of another episode, however many episodes the states are from.
+            (observation, goal), other = self.probe, [np.roll(values, 1, axis=0) for values in self.probe]
             given = self.probe, (other[0], goal), (observation, other[1])
             subgoal, *exchanged = (self._proposed(features, *each) for each in given)
             centre = self.level.geometry.centre

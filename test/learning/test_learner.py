@@ -168,6 +168,17 @@ def test_the_diversity_of_subgoals_is_measured():
     assert 0.0 < one.training_metrics()['planner/subgoal_std'] < 0.1
 
 
+@pytest.mark.parametrize('arms', [2, 16])      # a power of two: an exchange by half of the states would meet the same episode
+def test_that_subgoals_depend_on_the_goal_is_measured(arms):
+    one, six = learner(records.PLANNER), round_of(records.PLANNER, 0)
+    goals = np.random.default_rng(1).uniform((1.2, 0.6, 0.5), (1.5, 0.9, 0.7), (arms, 3))
+    some = {name: value.take(np.arange(arms) % six.arms, axis=1) for name, value in vars(six).items()
+            if isinstance(value, np.ndarray) and name != 'desired_goal'}
+    one.add(dataclasses.replace(six, **some, desired_goal=goals))
+    one.learn(statistics(2, 1), 2)
+    assert one.training_metrics()['planner/goal_dependence'] > 0.0
+
+
 def test_a_level_wants_its_own_settings():
     with pytest.raises(ValueError, match='PlannerConfig'):
         Learner(records.PLANNER, REACH, ControllerConfig(), 0)
