@@ -25,10 +25,10 @@ from rclpy.signals import SignalHandlerOptions
 
 ARGUMENTS = {argument.name: argument for argument in (
     Argument('kills', '20', 'Nodes to kill, each in a deployment of its own', ()),
-    Argument('seed', '0', 'Decides whom to kill, and after how many steps', ()),
+    Argument('seed', '0', 'Decides whom to kill when, and after how many steps', ()),
     Argument('bundle', '', 'Folder of a bundle; empty: the shipped one', ()),
     Argument('task', 'reach', 'What it was trained for', ('reach', 'push', 'pick_and_place')),
-    Argument('victims', 'fetch_bridge,guard,planner,controller,normalizer', 'Whom to kill, with commas', ()),
+    Argument('victims', 'fetch_bridge,guard,planner,controller,normalizer', 'Whom to kill, in turns of random order, with commas', ()),
 )}
 LIMIT = 0.5        # [s] until the arm rests
 MOVES = 0.03       # [rad/s] of a joint, beyond the noise of its measurement
@@ -56,11 +56,12 @@ def campaign(value: dict[str, str], folder: str) -> dict:
     """Kill as often as is asked for; return what was seen."""
     kills, seed, victims = number('kills', value['kills'], 1), number('seed', value['seed'], 0), value['victims'].split(',')
     words = {name: value[name] for name in ('bundle', 'task', 'seed') if value[name]}
-    rng, found = generator(seed, 'kills'), []
+    rng, found, turns = generator(seed, 'kills'), [], []
     for index in range(kills):
+        turns = turns or rng.permutation(victims).tolist()      # each has its turn
         chosen = deploy.complete({**words, 'run': f'kill_{index}', 'folder': folder})
         deploy.check(chosen)
-        found.append(Kill(chosen, index).seen(str(rng.choice(victims)), int(rng.integers(3, 30))))
+        found.append(Kill(chosen, index).seen(turns.pop(), int(rng.integers(3, 30))))
         print(f'{index + 1}/{kills}: {found[-1]}', file=sys.stderr)
     stops = [each['stopped_s'] for each in found if each['stopped_s'] is not None]
     passed = len(stops) == kills and max(stops) <= LIMIT and all(each['drift_rad'] <= DRIFT for each in found)
