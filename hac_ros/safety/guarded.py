@@ -124,17 +124,19 @@ class Guarded:
         return inside, found
 
     def _joints(self, twist, joints, at) -> tuple[np.ndarray, list[Status]]:
-        """Slow before a singularity, stop at one or at a joint's limit; leaving either is free."""
+        """Slow what is too fast for a joint or nears a singularity; stop at one, or at a joint's limit; leaving is free."""
         config = self.config
         velocity = kinematics.solve(at.jacobian(), twist[None], damping=0.02)[0]
+        share = min(1.0, config.joint_speed / max(float(np.abs(velocity).max()), 1e-9))
+        twist, velocity, found = twist * share, velocity * share, [Status.JOINT_SPEED] * (share < 1.0)
         low, high = joints - kinematics.LOWER < config.joint_margin, kinematics.UPPER - joints < config.joint_margin
         if (low & (velocity < -1e-6)).any() or (high & (velocity > 1e-6)).any():
             return np.zeros(6), [Status.JOINT_LIMIT]
         step = velocity * min(0.1, 0.02 / max(np.abs(velocity).max(), 1e-9))   # a little ahead
         here, ahead = kinematics.condition_number(np.stack([joints, joints + step]))
         if here <= config.slow_condition or ahead <= here:
-            return twist, []
+            return twist, found
         if here >= config.stop_condition:
             return np.zeros(6), [Status.SINGULARITY]
         share = (config.stop_condition - here) / (config.stop_condition - config.slow_condition)
-        return twist * share, [Status.NEAR_SINGULARITY]
+        return twist * share, [*found, Status.NEAR_SINGULARITY]

@@ -15,6 +15,7 @@ class Status(IntEnum):
     NEAR_SINGULARITY = 5
     NEAR_BORDER = 6
     NEAR_TABLE = 7
+    JOINT_SPEED = 8
     # stopped: ramped to zero and held, until the cause is gone
     COMMAND_MISSING = 20
     COMMAND_SIZE = 21
@@ -70,6 +71,7 @@ TEXTS = {
     Status.NEAR_SINGULARITY: 'slowed: the arm moves towards a singularity',
     Status.NEAR_BORDER: 'slowed: the gripper moves towards the border of the workspace',
     Status.NEAR_TABLE: 'slowed: the gripper moves towards the table',
+    Status.JOINT_SPEED: 'slowed: a joint would turn faster than it can be stopped from in time',
     Status.COMMAND_MISSING: 'stopped: there is no command',
     Status.COMMAND_SIZE: 'stopped: the command has not six velocities',
     Status.COMMAND_NOT_FINITE: 'stopped: the command holds a value that is not finite',

@@ -65,9 +65,9 @@ def test_a_sound_command_passes_unchanged_once_it_is_ramped_up():
 
 
 def test_a_command_that_is_too_fast_keeps_its_direction():
-    outputs, verdicts = run(Guarded(dataclasses.replace(CONFIG, workspace_low=(-2.0,) * 3, workspace_high=(2.0,) * 3,
-                                                        table_height=0.0)), (1.0, 1.0, 0.0), 30)
-    np.testing.assert_allclose(outputs[-1].twist[:3], np.array([1, 1, 0]) / np.sqrt(2) * CONFIG.speed, atol=1e-9)
+    config = dataclasses.replace(CONFIG, speed=0.1, workspace_low=(-2.0,) * 3, workspace_high=(2.0,) * 3, table_height=0.0)
+    outputs, verdicts = run(Guarded(config), (1.0, 1.0, 0.0), 30)
+    np.testing.assert_allclose(outputs[-1].twist[:3], np.array([1, 1, 0]) / np.sqrt(2) * 0.1, atol=1e-9)
     assert Status.SPEED in verdicts[-1].statuses
 
 
@@ -169,7 +169,7 @@ def test_a_singularity_slows_then_stops_and_may_be_left(wide):
     assert Status.NEAR_SINGULARITY in seen
     assert 17 < kinematics.condition_number(way[-1])[0] <= config.stop_condition + 0.5
     outputs, verdicts = run(guarded, (-0.05, 0, 0), 10, begin=100.0, joints=way[-1])
-    assert outputs[-1].twist[0] == pytest.approx(-0.05)
+    assert outputs[-1].twist[0] < -0.02 and set(verdicts[-1].statuses) <= {Status.JOINT_SPEED}    # joints turn fast there
 
 
 def test_outside_of_the_workspace_only_the_way_back_is_free():

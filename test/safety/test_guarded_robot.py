@@ -54,3 +54,14 @@ def test_a_policy_gone_wild_does_no_harm(seed):
     rng = np.random.default_rng(seed)
     held = np.repeat(rng.uniform(-0.3, 0.3, (40, 6)) * (1, 1, 1, 0, 0, 1), rng.integers(1, 25, 40), axis=0)
     assert_safe(drive(held)[0])
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_joints_turn_no_faster_than_they_can_be_stopped_from_in_time(seed):
+    """A joint that follows lags behind what was allowed: a tenth more is let pass."""
+    rng = np.random.default_rng(seed)
+    held = np.repeat(rng.uniform(-0.18, 0.18, (40, 6)) * (1, 1, 1, 0, 0, 0), rng.integers(5, 25, 40), axis=0)
+    way, guarded = drive(held)
+    speed = np.abs(np.diff(way, axis=0)).max() / (CONFIG.safety_period / TICKS)
+    assert 0.2 < speed < 1.1 * CONFIG.joint_speed
+    assert guarded.interventions.by_name()['joint_speed'] > 0
