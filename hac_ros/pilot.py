@@ -5,7 +5,7 @@ last command is good for as long as commands are (``SafetyConfig.stale_after``);
 misses no step of its episode, and is repeated now and then.
 """
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +25,7 @@ from hac_ros.tasks import Task
 
 
 JUMP, JUMP_TIME = 0.03, 0.2     # [rad] beyond what its speed limit allows in the time between, at most [s]
-STEADY = 0.01                   # [rad] from period to period: the joints rest
+STEADY, STEADY_PERIODS = 0.01, 3   # [rad] within so many periods, noise included: the joints rest
 
 
 class Pulse:
@@ -106,7 +106,7 @@ class Pilot:
         self.pending: Commands | None = None
         self.admitted: tuple[bytes, bool, str] | None = None
         self.before: RobotState | None = None     # the state of the period before
-        self.steady = 0                            # periods since the joints moved last
+        self.recent: deque[np.ndarray] = deque(maxlen=STEADY_PERIODS + 1)
         self.statuses: tuple[Status, ...] = ()
         self.totals, self.missed, self.latencies = Counter(), 0, []
 
@@ -177,15 +177,22 @@ class Pilot:
         return (self._note(self.driver.rest(now, state, self._causes())) if ended else None), published
 
     def _compare(self, state: RobotState | None) -> None:
-        """See whether the joints rest, and whether they jumped, as no joint can."""
+        """Keep where the joints are, and see whether they jumped, as no joint can."""
         before, self.before, self.jumped = self.before, state, False
-        if before is None or state is None:
-            self.steady = 0
+        if state is None:
+            self.recent.clear()
+            return
+        self.recent.append(np.array(state.joints))
+        if before is None:
             return
         moved = np.abs(state.joints - before.joints)
         since = min(max(state.joints_stamp - before.joints_stamp, self.task.period), JUMP_TIME)
         self.jumped = not bool((moved <= kinematics.VELOCITY * since + JUMP).all())
-        self.steady = self.steady + 1 if (moved < STEADY).all() else 0
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the joints have been in one place for some periods: at 1 rad/s^2 a slow one goes on for long."""
+        return len(self.recent) == self.recent.maxlen and bool((np.ptp(self.recent, axis=0) < STEADY).all())
 
     def _missed(self, now, state) -> Sent:
         self.missed += 1

@@ -14,7 +14,6 @@ from rclpy.action import ActionClient
 from std_msgs.msg import Header
 
 MOST_EFFORT = 60.0     # [N] of a finger
-STEADY_PERIODS = 3     # with joints at rest, before their place is one to be held
 HOLD_TIME = 0.5        # [s] of the one-point trajectory that holds the arm
 
 
@@ -121,7 +120,7 @@ class RobotSide:
 
         Joints that were measured elsewhere a moment ago may be elsewhere: a goal there would move the arm.
         """
-        known = abs(now - self.pilot.senses.stamp) <= self.pilot.safety.stale_after and self.pilot.steady >= STEADY_PERIODS
+        known = abs(now - self.pilot.senses.stamp) <= self.pilot.safety.stale_after and self.pilot.at_rest
         if self.asked_to_hold or not known or not self.trajectory.server_is_ready():
             return
         self.asked_to_hold = True

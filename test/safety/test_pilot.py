@@ -123,6 +123,19 @@ def test_a_jump_of_the_measured_joints_is_no_jump_of_the_twist():
     assert Status.JOINTS_JUMPED in sent.verdict.statuses
 
 
+def test_joints_that_still_turn_are_not_at_rest():
+    """A hold at a place that they only pass would bring them back to it."""
+    flight, joints, speed, rests = Flight(), np.array(kinematics.START), 0.3, []
+    while not rests or not rests[-1][0]:
+        joints, speed = joints + speed * PERIOD * np.eye(7)[1], max(0.0, speed - 1.0 * PERIOD)     # 1 rad/s^2
+        flight.now = round(flight.now + PERIOD, 6)
+        flight.look(joints)
+        flight.pilot.tick(flight.now)
+        rests.append((flight.pilot.at_rest, speed))
+        assert len(rests) < 20
+    assert rests[-1][1] < 0.02 and len(rests) > 7
+
+
 def test_a_gripper_goal_that_safety_kept_back_is_sent_when_it_may():
     flight = Flight()
     flight.begin()
