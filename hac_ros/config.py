@@ -341,9 +341,9 @@ class SafetyConfig(Checked):
     turn: float = option(0.3, 'Angular speed of the gripper [rad/s]', low=0.001, high=1.0)
     turn_acceleration: float = option(1.5, 'Angular acceleration of the gripper [rad/s^2]', low=0.01, high=20.0)
     turn_jerk: float = option(37.5, 'Angular jerk of the gripper [rad/s^3]', low=0.1, high=1000.0)
-    # A Fetch's joints brake at 1 rad/s^2 whatever they are told: from here it takes 0.33 s, after the 0.1 s in which a
-    # dead partner is noticed and a period.
-    joint_speed: float = option(0.33, 'Speed of each joint [rad/s]: it must stand within 0.5 s of whatever fails',
+    # A Fetch's joints brake at 1 rad/s^2 whatever they are told: from here it takes 0.28 s, after the 0.1 s in which a
+    # dead partner is noticed, a period and the ramp's rounded corner.
+    joint_speed: float = option(0.28, 'Speed of each joint [rad/s]: it must stand within 0.5 s of whatever fails',
                                 low=0.01, high=0.5)
     joint_margin: float = option(0.1, 'Distance of each joint from its limits [rad]; MoveIt Servo\'s default',
                                  low=0.0, high=0.5)

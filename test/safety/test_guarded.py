@@ -65,9 +65,9 @@ def test_a_sound_command_passes_unchanged_once_it_is_ramped_up():
 
 
 def test_a_command_that_is_too_fast_keeps_its_direction():
-    config = dataclasses.replace(CONFIG, speed=0.1, workspace_low=(-2.0,) * 3, workspace_high=(2.0,) * 3, table_height=0.0)
+    config = dataclasses.replace(CONFIG, speed=0.08, workspace_low=(-2.0,) * 3, workspace_high=(2.0,) * 3, table_height=0.0)
     outputs, verdicts = run(Guarded(config), (1.0, 1.0, 0.0), 30)
-    np.testing.assert_allclose(outputs[-1].twist[:3], np.array([1, 1, 0]) / np.sqrt(2) * 0.1, atol=1e-9)
+    np.testing.assert_allclose(outputs[-1].twist[:3], np.array([1, 1, 0]) / np.sqrt(2) * 0.08, atol=1e-9)
     assert Status.SPEED in verdicts[-1].statuses
 
 
