@@ -52,6 +52,9 @@ class Thresholds(Checked):
     out_of_reach: float = option(
         0.5, 'Reach: most of the subgoals that may be too far for an attempt (while the gripper is on its way to the '
         'object some are)', low=0.0, high=1.0)
+    solved: float = option(
+        0.95, 'Reach: success of the newest evaluation from which on subgoals may be as far as they like (fingers that hold '
+        'an object never reach the opening that is asked of them)', low=0.0, high=1.0)
     moved: float = option(
         0.05, 'Object: least share of evaluation episodes in which the object ends elsewhere', low=0.0, high=1.0)
 
@@ -70,8 +73,9 @@ def diagnose(run: RunHistory, thresholds: Thresholds = Thresholds()) -> list[Fin
     found = [decay(run, thresholds), *divergence(run, thresholds), drift(run.statistics, thresholds)]
     if run.setting('run', 'policy') != 'flat':       # else nobody proposes subgoals
         judged = [proposed for proposed in run.proposals if has_learnt(run, proposed.round)]
-        found = [collapse(judged, thresholds) or indifference(run, thresholds), *found,
-                 reach(judged, thresholds) or unreachable(run, thresholds)]
+        found.insert(0, collapse(judged, thresholds) or indifference(run, thresholds))
+        if not is_solved(run, thresholds):
+            found.append(reach(judged, thresholds) or unreachable(run, thresholds))
     if run.task.has_object:
         found.append(untouched(run, thresholds))
     if np.nansum(run.columns.get('normalizer/rejected', np.zeros(1))[-1:]) > 0:
@@ -87,6 +91,12 @@ def has_learnt(run: RunHistory, round_: int) -> bool:
         return True
     before = run.columns['environment_steps'][run.columns['round'] < round_]
     return before.max(initial=0.0) > run.setting('planner', 'start_steps', 0)
+
+
+def is_solved(run: RunHistory, thresholds: Thresholds = Thresholds()) -> bool:
+    """Whether the newest evaluation succeeded so often that its subgoals cannot be wrong."""
+    _, success = run.measured('evaluation/success_rate')
+    return bool(len(success)) and success[-1] >= thresholds.solved
 
 
 def spread(positions: np.ndarray) -> float:

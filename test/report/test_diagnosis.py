@@ -79,7 +79,8 @@ def test_what_is_wrong_is_named_alone(sick, kind, words):
 @pytest.mark.parametrize('well', [
     run(evaluation__probe_accuracy=falling(0.95, 0.90)), run(evaluation__success_rate=np.linspace(0.0, 0.95, ROUNDS)),
     run(planner__critic_loss=np.linspace(0.1, 0.3, ROUNDS)), run(planner__q_start=np.full(ROUNDS, -1.0)),
-    with_proposals(proposed(4, spread=0.001), proposed(8))])
+    with_proposals(proposed(4, spread=0.001), proposed(8)),
+    dataclasses.replace(run(evaluation__success_rate=np.full(ROUNDS, 0.96)), proposals=[proposed(hit=0.1)])])
 def test_what_is_usual_is_not_warned_of(well):
     assert diagnose(well) == []
 
