@@ -218,18 +218,20 @@ def test_a_run_whose_tests_are_all_skipped_fails(tmp_path):
 
 
 @embedded
-def test_tests_with_and_without_nodes_are_counted_together_and_either_can_fail(tmp_path):
+def test_the_parts_that_run_side_by_side_are_counted_together_and_each_can_fail(tmp_path):
     shutil.copy(HAC, tmp_path / 'hac')
     sourced = {name: value for name, value in os.environ.items() if name != 'HAC_WORLD'}
-    listed = re.search(r'^COMPUTING=\((.*?)\)', HAC.read_text(), re.MULTILINE).group(1).split()
-    for folder in (*listed, 'ros'):
-        assert (REPO / 'test' / folder).is_dir()
-        (tmp_path / 'test' / folder).mkdir(parents=True)
-        (tmp_path / 'test' / folder / f'test_{folder}.py').write_text(
-            f"import os\n\n\ndef test_named():\n    assert os.environ['FAILING'] != '{folder}'\n")
-    for failing in ('none', listed[0], 'ros'):
+    computing, training = (re.search(rf'^{name}=\((.*?)\)', HAC.read_text(), re.MULTILINE).group(1).split()
+                           for name in ('COMPUTING', 'TRAINING'))
+    assert all((REPO / 'test' / name).exists() for name in (*computing, *training))
+    files = [*(f'{folder}/test_{folder}.py' for folder in computing), *training, 'ros/test_nodes.py']
+    for name in files:
+        path = tmp_path / 'test' / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"import os\n\n\ndef test_named():\n    assert os.environ['FAILING'] != '{name}'\n")
+    for failing in ('none', files[0], training[0], files[-1]):
         done = subprocess.run([tmp_path / 'hac', 'test'], env={**sourced, 'FAILING': failing}, capture_output=True,
                               text=True)
-        assert f'hac: {len(listed) + 1} tests ran, 0 were skipped' in done.stderr
+        assert f'hac: {len(files)} tests ran, 0 were skipped' in done.stderr
         assert done.returncode == (failing != 'none')
-        assert re.findall(r'FAILED test/(\w+)', done.stdout) == [failing] * (failing != 'none')
+        assert re.findall(r'FAILED test/(\S+)::', done.stdout) == [failing] * (failing != 'none')
