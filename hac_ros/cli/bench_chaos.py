@@ -181,7 +181,9 @@ class Chaos:
 
     def checks(self, kills: list[dict], status: int | None) -> dict[str, bool]:
         """Return every claim and whether it holds."""
-        rows, left = self.rows(), [path for path in self.segments if path.exists()]
+        # What somebody else has mapped, who runs in the same domain, is not left over.
+        used = {path for entry in Path('/proc').glob('[0-9]*') for path in mapped(int(entry.name))}
+        rows, left = self.rows(), [path for path in self.segments - used if path.exists()]
         solved = self.folder.bundle.exists() and evaluate_bundle(
             self.folder.bundle, TASK, EPISODES, self.seed)['success_rate'] >= BAR
         return {f'{self.count} processes were killed, and the run came to its end': len(kills) == self.count and status == 0,
