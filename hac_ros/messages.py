@@ -12,8 +12,7 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from hac_ros import msg, records, spaces
 from hac_ros.learning import running_statistics
-from hac_ros.serialised import Like, Serialised
-from rclpy.serialization import deserialize_message
+from hac_ros.serialised import Serialised
 from std_msgs.msg import Header
 
 _CODES = {'d': np.float64, 'f': np.float32, 'B': np.uint8, 'H': np.uint16, 'I': np.uint32}
@@ -162,44 +161,6 @@ def to_command(message: msg.ArmCommand, arms: int) -> np.ndarray:
     if message.arms != arms:
         raise ValueError(f'arm_command: commands for {message.arms} arms came, {arms} are wanted')
     return _finite('arm_command.value', _view('arm_command.value', message.value, (arms, size)))
-
-
-class ArmCommandReader:
-    """Reads the serialised commands of one bridge: the hot path of the simulation. See ``ArmStateWriter``."""
-
-    CHANGING = ('id.round', 'id.take', 'id.step', 'value', 'header.stamp.sec', 'header.stamp.nanosec', 'weights',
-                'statistics')
-
-    def __init__(self, arms: int):
-        self.arms, self.like, self.run, self.worker = arms, None, None, None
-
-    def read(self, data: bytes) -> tuple[records.StepId, np.ndarray | ValueError]:
-        """Return which state is answered, and the command (arms, 4), or what is wrong with it.
-
-        Raises ValueError for bytes that are no ArmCommand.
-        """
-        numbers = None if self.like is None else self.like.read(data)
-        if numbers is None:
-            return self._read_anew(data)
-        round_, take, step, value = numbers[:4]
-        step_id = records.StepId(self.run, self.worker, int(round_[0]), int(take[0]), int(step[0]))
-        try:
-            return step_id, _finite('arm_command.value', value.reshape(self.arms, -1))
-        except ValueError as error:
-            return step_id, error
-
-    def _read_anew(self, data: bytes) -> tuple[records.StepId, np.ndarray | ValueError]:
-        """As ``read``, through a message object; one that fits is what the next ones are compared with."""
-        try:
-            message = deserialize_message(data, msg.ArmCommand)
-        except RuntimeError as error:
-            raise ValueError(f'arm_command: bytes that are no ArmCommand came ({error})') from None
-        try:
-            command = to_command(message, self.arms)
-        except ValueError as error:
-            return to_id(message.id), error
-        self.like, self.run, self.worker = Like(message, self.CHANGING), message.id.run, message.id.worker
-        return to_id(message.id), command
 
 
 _EPISODE_ARRAYS = (   # name, wire type code, shape; T1 = T + 1

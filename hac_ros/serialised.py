@@ -25,27 +25,6 @@ class Serialised:
                         for path, offset, dtype, count in places(message)}
 
 
-class Like:
-    """Reads messages that differ from one that came before in some numbers only, without making message objects."""
-
-    def __init__(self, message, paths: tuple[str, ...]):
-        """``paths``: the numbers and arrays that may differ; a length may not."""
-        data = np.frombuffer(serialize_message(message), np.uint8)
-        found = {path: (dtype, count, offset) for path, offset, dtype, count in places(message)}
-        self.places = [found[path] for path in paths]
-        self.fixed = np.ones(len(data), dtype=bool)
-        for dtype, count, offset in self.places:
-            self.fixed[offset:offset + dtype.itemsize * count] = False
-        self.same = data[self.fixed]
-
-    def read(self, data: bytes) -> list[np.ndarray] | None:
-        """Return views of the numbers at ``paths``; None for a message that differs elsewhere."""
-        raw = np.frombuffer(data, np.uint8)
-        if len(raw) != len(self.fixed) or not np.array_equal(raw[self.fixed], self.same):
-            return None
-        return [np.frombuffer(data, *place) for place in self.places]
-
-
 def places(message) -> Iterator[tuple[str, int, np.dtype, int]]:
     """Yield (path, offset [bytes], type, count) of every number and array in ``message`` once it is serialised.
 

@@ -47,8 +47,7 @@ class MujocoBridge(Node):
         self.health = Health(self, run)
         self.states = topics.publisher(self, topics.ARM_STATE, run, worker)
         self.clock = topics.publisher(self, topics.CLOCK_TOPIC, run) if self.bridge.clock and worker == 0 else None
-        self.commands = messages.ArmCommandReader(self.config.arms)
-        topics.subscribe(self, topics.ARM_COMMAND, self.on_command, run, worker, raw=True)
+        topics.subscribe(self, topics.ARM_COMMAND, self.on_command, run, worker)
         topics.subscribe(self, topics.RESTART_ROUND, self.on_restart, run, worker)
         topics.subscribe(self, topics.RECEIPT, self.on_receipt, run)
         topics.subscribe(self, topics.STATUS, self.on_status, run)
@@ -125,18 +124,18 @@ class MujocoBridge(Node):
 
     # Steps
 
-    def on_command(self, data: bytes):
+    def on_command(self, msg):
         """Step, if the command answers the state that was published last."""
-        try:
-            asked, command = self.commands.read(data)
-        except ValueError as error:
-            self.health.refuse('command refused', error)
-            return
-        if self.id is None or asked != self.id or self.id.step == self.task.steps or self.held_command is not None:
+        if self.id is None or messages.to_id(msg.id) != self.id:
             self.health.note('stale, repeated or foreign commands ignored')
             return
-        if isinstance(command, ValueError):
-            self.health.refuse('command refused', command)
+        if self.id.step == self.task.steps or self.held_command is not None:
+            self.health.note('stale, repeated or foreign commands ignored')
+            return
+        try:
+            command = messages.to_command(msg, self.config.arms)
+        except ValueError as error:
+            self.health.refuse('command refused', error)
             return
         if self.paused or self.bridge.pace > 0:
             self.held_command = command

@@ -1,6 +1,5 @@
 """Conversions between messages and arrays, through the real serialisation."""
 import dataclasses
-import re
 from array import array
 
 import numpy as np
@@ -75,33 +74,6 @@ def test_numbers_overwritten_in_a_serialised_message_are_read_back(message):
     read = deserialize_message(bytes(written.data), type(message))
     assert {path: list(view) for path, view in Serialised(read).numbers.items()} == {
         path: [number] * len(view) for number, (path, view) in enumerate(written.numbers.items())}
-
-
-@settings(deadline=None)
-@given(st.lists(st.tuples(st.sampled_from(['it', 'another']), st.integers(0, 3), st.integers(0, 2**32 - 1),
-                          st.sampled_from(['', 'world']), st.integers(1, 3),
-                          st.sampled_from([0.0, -1.5, float('nan'), float('inf')])), max_size=8))
-def test_commands_read_one_after_another_are_those_that_were_written(written):
-    reader = messages.ArmCommandReader(2)
-    for run, worker, round_, frame, arms, value in written:
-        step, values = records.StepId(run, worker, round_, 1, 2), np.full((arms, 4), value)
-        message = messages.from_commands(records.Commands(step, values, 5, 6), Header(frame_id=frame))
-        came, command = reader.read(serialize_message(message))
-        assert came == step
-        if arms == 2 and np.isfinite(value):
-            np.testing.assert_array_equal(command, values)
-        else:
-            with pytest.raises(ValueError, match=re.escape(str(command))):
-                messages.to_command(message, 2)
-
-
-@pytest.mark.parametrize('data', [b'', b'abc', b'\x00\x01\x00\x00' + b'\xff' * 40])
-def test_bytes_that_are_no_command_are_refused_before_and_after_one_came(data):
-    reader, message = messages.ArmCommandReader(2), messages.from_commands(records.Commands(STEP, np.zeros((2, 4))), Header())
-    for _ in range(2):
-        with pytest.raises(ValueError, match='arm_command: bytes that are no ArmCommand came'):
-            reader.read(data)
-        assert reader.read(serialize_message(message))[0] == STEP
 
 
 def test_an_empty_array_and_a_field_after_it_keep_their_places():
