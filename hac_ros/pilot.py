@@ -105,8 +105,7 @@ class Pilot:
         self.subgoal: Subgoals | None = None
         self.pending: Commands | None = None
         self.admitted: tuple[bytes, bool, str] | None = None
-        self.before: RobotState | None = None     # the state of the period before
-        self.recent: deque[np.ndarray] = deque(maxlen=STEADY_PERIODS + 1)
+        self.recent: deque[RobotState] = deque(maxlen=STEADY_PERIODS + 1)     # without a gap, the newest last
         self.statuses: tuple[Status, ...] = ()
         self.totals, self.missed, self.latencies = Counter(), 0, []
 
@@ -178,21 +177,22 @@ class Pilot:
 
     def _compare(self, state: RobotState | None) -> None:
         """Keep where the joints are, and see whether they jumped, as no joint can."""
-        before, self.before, self.jumped = self.before, state, False
+        self.jumped = False
         if state is None:
             self.recent.clear()
             return
-        self.recent.append(np.array(state.joints))
-        if before is None:
-            return
-        moved = np.abs(state.joints - before.joints)
-        since = min(max(state.joints_stamp - before.joints_stamp, self.task.period), JUMP_TIME)
-        self.jumped = not bool((moved <= kinematics.VELOCITY * since + JUMP).all())
+        if self.recent:
+            before = self.recent[-1]
+            moved = np.abs(state.joints - before.joints)
+            since = min(max(state.joints_stamp - before.joints_stamp, self.task.period), JUMP_TIME)
+            self.jumped = not bool((moved <= kinematics.VELOCITY * since + JUMP).all())
+        self.recent.append(state)
 
     @property
     def at_rest(self) -> bool:
         """Whether the joints have been in one place for some periods: at 1 rad/s^2 a slow one goes on for long."""
-        return len(self.recent) == self.recent.maxlen and bool((np.ptp(self.recent, axis=0) < STEADY).all())
+        places = [state.joints for state in self.recent]
+        return len(places) == self.recent.maxlen and bool((np.ptp(places, axis=0) < STEADY).all())
 
     def _missed(self, now, state) -> Sent:
         self.missed += 1
