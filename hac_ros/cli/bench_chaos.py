@@ -165,7 +165,7 @@ class Chaos:
         executable = str(self.rng.choice(EXECUTABLES))
         label, pid = self.rng.choice([c for c in candidates if c[0].rpartition('-')[0] == executable] or candidates)
         round_, at = len(self.rows()), time.monotonic() - self.began
-        self.segments |= {path for _, candidate in candidates for path in mapped(candidate)}
+        self.segments |= {path for _, candidate in candidates for path in shared_memory.mapped(candidate)}
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(pid), signal.SIGKILL)
         # Rows lag behind: the second one from here belongs to a round that ended after the kill.
@@ -182,8 +182,7 @@ class Chaos:
     def checks(self, kills: list[dict], status: int | None) -> dict[str, bool]:
         """Return every claim and whether it holds."""
         # What somebody else has mapped, who runs in the same domain, is not left over.
-        used = {path for entry in Path('/proc').glob('[0-9]*') for path in mapped(int(entry.name))}
-        rows, left = self.rows(), [path for path in self.segments - used if path.exists()]
+        rows, left = self.rows(), [path for path in self.segments - shared_memory.in_use() if path.exists()]
         solved = self.folder.bundle.exists() and evaluate_bundle(
             self.folder.bundle, TASK, EPISODES, self.seed)['success_rate'] >= BAR
         return {f'{self.count} processes were killed, and the run came to its end': len(kills) == self.count and status == 0,
@@ -222,10 +221,3 @@ class Chaos:
                 if str(self.root) in ' '.join(words) and '--ros-args' in words:
                     found.append(' '.join(words))
         return found
-
-
-def mapped(pid: int) -> set[Path]:
-    """Return the files of shared memory that a process has mapped; none if it is gone."""
-    with contextlib.suppress(OSError):
-        return {Path(name) for name in re.findall(rf'{shared_memory.FOLDER}/fastrtps_\w+', Path(f'/proc/{pid}/maps').read_text())}
-    return set()

@@ -31,11 +31,20 @@ def _forgotten_ports(folder: Path) -> set[str]:
     """Return the ports without lock files that no process has mapped; processes of others may have theirs."""
     old = {path.name for path in folder.glob('fastrtps_port*') if _PORT.fullmatch(path.name) and _is_old(path)}
     ports = {name for name in old if not any((folder / f'{name}_{kind}l').exists() for kind in 'es')}
-    for maps in Path('/proc').glob('[0-9]*/maps') if ports else ():
-        with contextlib.suppress(OSError):
-            text = maps.read_text(errors='replace')
-            ports -= {name for name in ports if f'{folder}/{name}\n' in text}
-    return ports
+    return ports - {path.name for path in in_use(folder)} if ports else ports
+
+
+def mapped(pid: int | str, folder: Path = FOLDER) -> set[Path]:
+    """Return the files of Fast DDS that a process has mapped; none if it is gone, or another user's."""
+    with contextlib.suppress(OSError):
+        text = Path(f'/proc/{pid}/maps').read_text(errors='replace')
+        return {Path(name) for name in re.findall(rf'{re.escape(str(folder))}/fastrtps_\w+$', text, re.MULTILINE)}
+    return set()
+
+
+def in_use(folder: Path = FOLDER) -> set[Path]:
+    """Return the files of Fast DDS that any process has mapped."""
+    return {path for entry in Path('/proc').glob('[0-9]*') for path in mapped(entry.name, folder)}
 
 
 def _is_old(path: Path) -> bool:
