@@ -1,4 +1,4 @@
-"""A bridge that waits repeats its state: it gets the answer again, but not megabytes of episodes that are held already."""
+"""A bridge that waits repeats its state: it gets the answer again, but no episodes that the learner holds already."""
 import numpy as np
 import pytest
 from wire import ARMS, LEVELS, RUN, SEED, TASK, Wire, give_pair
@@ -35,19 +35,20 @@ def test_episodes_are_sent_again_until_the_learner_holds_them(wire):
     give_pair(wire, records.PLANNER, weights)
     first, second, third = (list(states(take)) for take in range(3))
     for message in first[:-1]:
-        play(wire, message, lambda m=message: answered(m, answers))
-    play(wire, first[-1], lambda: len(episodes) > 1)
-    play(wire, second[0], lambda: answered(second[0], answers))   # states are answered in the order in which they are sent
+        wire.insists(topics.ARM_STATE, message, lambda m=message: answered(m, answers))
+    wire.insists(topics.ARM_STATE, first[-1], lambda: len(episodes) > 1)
+    # States are answered in the order in which they are sent: with this one all before it have been.
+    wire.insists(topics.ARM_STATE, second[0], lambda: answered(second[0], answers))
     wire.send(topics.RECEIPT, messages.from_receipt(HELD, 1, {0: 1}, RUN))
     assert wire.publishers[topics.RECEIPT.name].wait_for_all_acked(Duration(seconds=60))
     for message in second[1:-1]:
-        play(wire, message, lambda m=message: answered(m, answers))
+        wire.insists(topics.ARM_STATE, message, lambda m=message: answered(m, answers))
     before = len(episodes)
     wire.send(topics.ARM_STATE, second[-1])
     wire.listener.until(lambda: len(episodes) > before, 'episodes')
     for message in (second[-1], second[-1]):
         wire.send(topics.ARM_STATE, message)
-    play(wire, third[0], lambda: answered(third[0], answers))
+    wire.insists(topics.ARM_STATE, third[0], lambda: answered(third[0], answers))
     wire.listener.executor.spin_once(timeout_sec=0.1)
     assert len(episodes) == before + 1
 
@@ -55,13 +56,3 @@ def test_episodes_are_sent_again_until_the_learner_holds_them(wire):
 def answered(state, answers) -> bool:
     """Whether the newest answer is to this state."""
     return bool(answers) and messages.to_id(answers[-1].id) == messages.to_id(state.id)
-
-
-def play(wire, message, condition):
-    """Send a state until ``condition()`` holds, as a bridge does."""
-    def done():
-        assert wire.process.poll() is None, wire.said()
-        if not condition():
-            wire.send(topics.ARM_STATE, message)
-        return condition()
-    wire.listener.until(done, f'what step {message.id.step} of take {message.id.take} asks for')

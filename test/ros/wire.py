@@ -33,13 +33,18 @@ class Wire:
         self.listener.until(lambda: publisher.get_subscription_count() or self.process.poll() is not None, topic.name)
         publisher.publish(message)
 
-    def asks(self, topic, message, answers):
-        """Send ``message`` until there are ``answers``: as a bridge does, since a reader may be found late."""
-        def asked():
-            if not answers:
+    def insists(self, topic, message, condition):
+        """Send ``message`` until ``condition()`` holds: as a bridge does, since a reader may be found late."""
+        def done():
+            assert self.process.poll() is None, self.said()
+            if not condition():
                 self.send(topic, message)
-            return answers
-        self.listener.until(asked, f'the answer to {topic.name}')
+            return condition()
+        self.listener.until(done, f'what {topic.name} asks for')
+
+    def asks(self, topic, message, answers):
+        """Send ``message`` until there are ``answers``."""
+        self.insists(topic, message, lambda: answers)
 
     def refuses(self, words):
         """Wait until the node's log has ``words``; the node goes on."""
