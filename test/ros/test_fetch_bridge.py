@@ -55,7 +55,8 @@ class Policy:
 
         def begun():
             self.period()
-            return self.rig.id is not None and (before is None or self.rig.id.round != before.round)
+            new = self.rig.id is not None and (before is None or self.rig.id.round != before.round)
+            return new and any(messages.to_id(state.id) == self.rig.id for state in self.states)
         self.rig.until(begun, 'the first state')
 
     def answer(self, command, subgoal=None) -> np.ndarray:
