@@ -63,7 +63,7 @@ class Deployment:
             print(f'hac deploy: {problem}; logs: {self.folder.log}', file=sys.stderr)
         finally:
             rclpy.try_shutdown()
-            shared_memory.clean()
+            shared_memory.clean(wait=True)
         return self.summary(first, time.monotonic() - began, problem)
 
     @contextlib.contextmanager

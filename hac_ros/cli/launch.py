@@ -83,4 +83,4 @@ def supervise(plan: list[NodeProcess], verbose: bool = False, terminal: Terminal
     try:
         return Supervisor(plan, log_folder, terminal or Terminal(sys.stderr, verbose)).run()
     finally:
-        shared_memory.clean()
+        shared_memory.clean(wait=True)

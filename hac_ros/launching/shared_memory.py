@@ -2,7 +2,8 @@
 
 As ``fastdds shm clean`` does it: each segment and port has a lock file (_el exclusive, _sl shared) that a living
 process holds. Departures: a port goes only if none of its locks is held, and the lock is kept while files are removed.
-Ports that have no lock file any more, since their reader ended well and a writer did not, go if nobody has them mapped.
+Ports that have no lock file any more, since their reader ended well and a writer did not, go if nobody has them mapped;
+so do the mutexes that are left of ports when several processes end at once.
 """
 import contextlib
 import fcntl
@@ -13,12 +14,17 @@ from pathlib import Path
 
 FOLDER = Path('/dev/shm')
 NEW = 1.0    # [s] a port that is younger may be about to be locked and mapped
-_PORT = re.compile(r'fastrtps_port\d{1,5}')
+_PORT = re.compile(r'(fastrtps_port\d{1,5})|sem\.(fastrtps_port\d{1,5})_mutex')
 _LOCK = re.compile(r'(fastrtps_(?:[0-9a-z]{16}|port\d{1,5}))_[es]l')
 
 
-def clean(folder: Path = FOLDER) -> list[str]:
-    """Remove the segments and ports of dead processes; return the names of the files that were removed, sorted."""
+def clean(folder: Path = FOLDER, wait: bool = False) -> list[str]:
+    """Remove the segments and ports of dead processes; return the names of the files that were removed, sorted.
+
+    ``wait``: where a port looks forgotten but is young, look again when it is old enough.
+    """
+    if wait and _forgotten_ports(folder, 0.0) - _forgotten_ports(folder):
+        time.sleep(NEW)
     locks: dict[str, list[Path]] = {}
     for path in sorted(folder.glob('fastrtps_*')):
         if match := _LOCK.fullmatch(path.name):
@@ -27,18 +33,23 @@ def clean(folder: Path = FOLDER) -> list[str]:
     return sorted(name for base, paths in locks.items() for name in _remove(folder, base, paths))
 
 
-def _forgotten_ports(folder: Path) -> set[str]:
-    """Return the ports without lock files that no process has mapped; processes of others may have theirs."""
-    old = {path.name for path in folder.glob('fastrtps_port*') if _PORT.fullmatch(path.name) and _is_old(path)}
-    ports = {name for name in old if not any((folder / f'{name}_{kind}l').exists() for kind in 'es')}
-    return ports - {path.name for path in in_use(folder)} if ports else ports
+def _forgotten_ports(folder: Path, age: float = NEW) -> set[str]:
+    """Return the ports without lock files, of at least that age [s], that no process has mapped, mutex or memory."""
+    files: dict[str, list[Path]] = {}
+    for path in folder.glob('*fastrtps_port*'):
+        if match := _PORT.fullmatch(path.name):
+            files.setdefault(match.group(1) or match.group(2), []).append(path)
+    ports = {name: paths for name, paths in files.items() if all(_is_old(path, age) for path in paths)
+             and not any((folder / f'{name}_{kind}l').exists() for kind in 'es')}
+    used = in_use(folder) if ports else set()
+    return {name for name, paths in ports.items() if not used.intersection(paths)}
 
 
 def mapped(pid: int | str, folder: Path = FOLDER) -> set[Path]:
     """Return the files of Fast DDS that a process has mapped; none if it is gone, or another user's."""
     with contextlib.suppress(OSError):
         text = Path(f'/proc/{pid}/maps').read_text(errors='replace')
-        return {Path(name) for name in re.findall(rf'{re.escape(str(folder))}/fastrtps_\w+$', text, re.MULTILINE)}
+        return {Path(name) for name in re.findall(rf'{re.escape(str(folder))}/(?:sem\.)?fastrtps_\w+$', text, re.MULTILINE)}
     return set()
 
 
@@ -47,12 +58,12 @@ def in_use(folder: Path = FOLDER) -> set[Path]:
     return {path for entry in Path('/proc').glob('[0-9]*') for path in mapped(entry.name, folder)}
 
 
-def _is_old(path: Path) -> bool:
+def _is_old(path: Path, age: float) -> bool:
     try:
         status = path.stat()
     except OSError:     # somebody else has just removed it
         return False
-    return status.st_uid == os.geteuid() and time.time() - status.st_mtime > NEW
+    return status.st_uid == os.geteuid() and time.time() - status.st_mtime >= age
 
 
 def _remove(folder: Path, base: str, locks: list[Path]) -> list[str]:

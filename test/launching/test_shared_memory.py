@@ -55,7 +55,7 @@ def test_files_of_a_living_process_stay_until_it_is_killed(tmp_path):
 
 
 def test_files_of_others_and_files_without_lock_are_not_touched(tmp_path):
-    made = make(tmp_path, 'sem.other', 'fastrtps_notes.txt', SEGMENT, PORT, 'fastrtps_short_el', 'psm_1234')
+    made = make(tmp_path, 'sem.other', f'sem.{PORT}_mutex', 'fastrtps_notes.txt', SEGMENT, PORT, 'fastrtps_short_el', 'psm_1234')
     assert shared_memory.clean(tmp_path) == []
     assert names(tmp_path) == made
 
@@ -69,7 +69,18 @@ def test_a_port_without_lock_is_removed_when_nobody_has_it_mapped_any_more(tmp_p
     assert shared_memory.clean(tmp_path) == [], 'it may just be being made'
     with subprocess.Popen([sys.executable, '-c', MAPPER, str(tmp_path / PORT)], stdout=subprocess.PIPE) as mapper:
         assert mapper.stdout.readline() == b'mapped\n'
-        os.utime(tmp_path / PORT, (1, 1))
+        for name in made:
+            os.utime(tmp_path / name, (1, 1))
         assert shared_memory.clean(tmp_path) == []
         mapper.kill()
     assert shared_memory.clean(tmp_path) == made
+
+
+def test_the_mutex_of_a_port_that_is_gone_is_removed_as_soon_as_it_is_old_and_nobody_has_it(tmp_path):
+    made = make(tmp_path, f'sem.{PORT}_mutex')
+    assert shared_memory.clean(tmp_path) == [], 'it may just be being made'
+    with subprocess.Popen([sys.executable, '-c', MAPPER, str(tmp_path / made[0])], stdout=subprocess.PIPE) as mapper:
+        assert mapper.stdout.readline() == b'mapped\n'
+        assert shared_memory.clean(tmp_path, wait=True) == []
+        mapper.kill()
+    assert shared_memory.clean(tmp_path, wait=True) == made
