@@ -6,7 +6,8 @@ Positions [m] in ``base_link`` (on the floor below the robot, x forward, z up), 
 Source: fetch_description/robots/fetch.urdf of ZebraDevs/fetch_ros. The MJCF of gymnasium-robotics rounds the same
 figures to 0.1 mm.
 """
-from dataclasses import dataclass
+import functools
+from dataclasses import dataclass, replace
 
 import numpy as np
 from transforms3d.quaternions import quat2mat
@@ -75,13 +76,31 @@ def chain(joints, torso=0.0) -> Chain:
     Raises ValueError for another number of joints.
     """
     joints = rows(joints)
+    found = _chain_of_one(joints.tobytes()) if len(joints) == 1 else _chain(joints)
+    if not np.any(torso):
+        return found
+    lifted = found.origins + np.zeros((np.size(torso), 1, 1))
+    lifted[:, :, 2] += np.reshape(torso, (-1, 1))
+    return replace(found, origins=lifted)
+
+
+@functools.lru_cache(maxsize=8)
+def _chain_of_one(joints: bytes) -> Chain:
+    """A robot's driver, senses and safety ask for the same arm several times a control period: nobody may write to it."""
+    found = _chain(np.frombuffer(joints).reshape(1, -1))
+    for array in (found.origins, found.axes, found.rotation):
+        array.setflags(write=False)
+    return found
+
+
+def _chain(joints: np.ndarray) -> Chain:
+    """Return the chain with the torso down."""
     turns, before = _turns(joints), [np.tile(np.eye(3), (len(joints), 1, 1))]
     for turn in turns:
         before.append(before[-1] @ turn)
     links = np.stack(before[:-1], axis=1)                        # (N, 7, 3, 3): rotation of each joint's parent
     offsets = sum(links[..., axis] * ORIGINS[:, axis, None] for axis in range(3))
     origins = TORSO_ORIGIN + np.cumsum(offsets, axis=1)
-    origins[:, :, 2] += np.reshape(torso, (-1, 1))
     return Chain(origins, links[:, _INDEX, :, _AXIS].transpose(1, 0, 2), before[-1])
 
 
