@@ -18,6 +18,7 @@ ARGUMENTS = {argument.name: argument for argument in (
     Argument('side_by_side', '1', 'How many of them run at a time', ()),
 )}
 MOST = 100     # seeds of one command
+SUCCESSIVE = 5 # evaluations whose mean tells whether a run decays after its bar
 
 
 def numbers(text: str) -> list[int]:
@@ -91,9 +92,12 @@ def command(words: list[str], run: str, seed: int, resume: bool) -> list[str]:
     return [sys.executable, '-m', 'hac_ros.cli', 'train', *kept, *(f'{key}:={value}' for key, value in own.items())]
 
 
-def summary(task: str, found: dict[int, tuple[str, int, dict | None]]) -> dict:
-    """Return what came of the runs, fit for JSON. ``found``: seed -> (run, exit status, its result.json or None)."""
-    rows = [{'seed': seed, 'run': run, 'status': status, **_row(result or {})}
+def summary(task: str, found: dict[int, tuple[str, int, dict | None]], metrics: dict[int, list] | None = None) -> dict:
+    """Return what came of the runs, fit for JSON.
+
+    ``found``: seed -> (run, exit status, its result.json or None). ``metrics``: seed -> rows of its metrics.csv.
+    """
+    rows = [{'seed': seed, 'run': run, 'status': status, **_row(result or {}), **afterwards(result, (metrics or {}).get(seed, []))}
             for seed, (run, status, result) in found.items()]
     steps = [row['steps'] for row in rows]
     reached = [each for each in steps if each is not None]
@@ -109,9 +113,27 @@ def _row(result: dict) -> dict:
             'seconds': result.get('seconds')}
 
 
+def afterwards(result: dict | None, metrics: list[dict[str, str]]) -> dict[str, float | None]:
+    """Return how far success, and accuracy on the probes, fell from the bar on: the least mean of SUCCESSIVE evaluations.
+
+    ``metrics``: rows of metrics.csv, in which row k has the evaluation of the weights of round k. None where the run ended
+    before there were so many.
+    """
+    reached = (result or {}).get('reached')
+    rows = [row for row in metrics[reached['round']:] if row['evaluation/success_rate']] if reached else []
+    return {name: _least_mean([float(row[column]) for row in rows])
+            for name, column in (('least_success', 'evaluation/success_rate'),
+                                 ('least_accuracy', 'evaluation/probe_accuracy'))}
+
+
+def _least_mean(values: list[float]) -> float | None:
+    means = [statistics.fmean(values[i:i + SUCCESSIVE]) for i in range(len(values) - SUCCESSIVE + 1)]
+    return round(min(means), 4) if means else None
+
+
 def table(found: dict) -> list[str]:
     """Return the summary as lines of a table."""
-    head = ('seed', 'steps', 'success', 'confirmed', 'all_steps', 'seconds', 'run')
+    head = ('seed', 'steps', 'success', 'confirmed', 'all_steps', 'least_success', 'least_accuracy', 'seconds', 'run')
     rows = [head, *([_cell(row[name]) for name in head] for row in found['runs'])]
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
     lines = ['  '.join(cell.rjust(width) for cell, width in zip(row, widths)) for row in rows]

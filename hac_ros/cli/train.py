@@ -12,6 +12,7 @@ import sys
 from hac_ros import domain_names
 from hac_ros.cli import Refused, key_values, launch, seeds
 from hac_ros.launching import launch_file
+from hac_ros.metrics_table import read_rows
 from hac_ros.run_folder import RunExists, RunFolder, RunInUse, RunMissing
 
 FILE = 'train.launch.xml'
@@ -92,7 +93,8 @@ def train_seeds(path, own: dict[str, str], words: list[str]) -> int:
     commands = {folder.run: seeds.command(words, folder.run, seed, goes_on[seed]) for seed, folder in folders.items()}
     ended = seeds.train(commands, int(at_once), lambda line: print(line, flush=True))
     found = seeds.summary(values['task'], {seed: (folder.run, ended[folder.run], read_result(folder))
-                                           for seed, folder in folders.items()})
+                                           for seed, folder in folders.items()},
+                          {seed: read_rows(folder.metrics) for seed, folder in folders.items() if folder.metrics.exists()})
     written = seeds.write(values['folder'], values['run'], found)
     for line in [*seeds.table(found), f'Summary: {written}']:
         print(line)

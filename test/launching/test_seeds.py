@@ -77,5 +77,14 @@ def test_the_table_has_median_and_worst_and_says_what_was_not_reached(tmp_path):
     assert seeds.table(found)[-1] == '3 of 3 runs of push have reached the bar: median 50000 steps, worst 60000.'
     some = seeds.summary('push', {0: ('a_0', 0, result(40000)), 1: ('a_1', 0, result(None)), 2: ('a_2', 130, None)})
     assert some['worst_steps'] is None and seeds.table(some)[-1] == '1 of 3 runs of push have reached the bar.'
-    assert seeds.table(some)[3].split() == ['2', '-', '-', '-', '-', '-', 'a_2']
+    assert seeds.table(some)[3].split() == ['2', *['-'] * 7, 'a_2']
     assert json.loads(seeds.write(str(tmp_path), 'a', some).read_bytes()) == some
+
+
+def test_how_far_a_run_fell_after_its_bar_is_the_least_mean_of_five_successive_evaluations():
+    success = [0.2, 0.96, '', 1.0, 1.0, 0.9, 0.9, 0.8, 1.0]       # one round has no evaluation
+    rows = [{'evaluation/success_rate': str(value), 'evaluation/probe_accuracy': '0.99' if value else ''} for value in success]
+    reached = {'reached': {'round': 1}}
+    assert seeds.afterwards(reached, rows) == {'least_success': 0.92, 'least_accuracy': 0.99}
+    nothing = {'least_success': None, 'least_accuracy': None}
+    assert seeds.afterwards(reached, rows[:5]) == seeds.afterwards({'reached': None}, rows) == seeds.afterwards(None, []) == nothing
