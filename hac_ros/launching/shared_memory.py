@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import os
 import re
+import threading
 import time
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def clean(folder: Path = FOLDER, wait: bool = False) -> list[str]:
     ``wait``: where a port looks forgotten but is young, look again when it is old enough.
     """
     if wait and _forgotten_ports(folder, 0.0) - _forgotten_ports(folder):
-        time.sleep(NEW)
+        threading.Event().wait(NEW)
     locks: dict[str, list[Path]] = {}
     for path in sorted(folder.glob('fastrtps_*')):
         if match := _LOCK.fullmatch(path.name):
