@@ -7,7 +7,8 @@ Source: fetch_description/robots/fetch.urdf of ZebraDevs/fetch_ros. The MJCF of 
 figures to 0.1 mm.
 """
 import functools
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass
 
 import numpy as np
 from transforms3d.quaternions import quat2mat
@@ -24,8 +25,13 @@ ORIGINS = np.array([[0.119525, 0.0, 0.34858], [0.117, 0.0, 0.06], [0.219, 0.0, 0
                     [0.197, 0.0, 0.0], [0.1245, 0.0, 0.0], [0.1385, 0.0, 0.0]])
 AXES = (2, 1, 0, 1, 0, 1, 0)   # z, y, x, ...
 _INDEX, _AXIS = np.arange(len(AXES)), np.array(AXES)
-_FIRST, _SECOND = (_AXIS + 1) % 3, (_AXIS + 2) % 3
 _NEXT, _LAST = np.array([1, 2, 0]), np.array([2, 0, 1])
+_ALONG_X, _ALONG_Z = ORIGINS[:, 0, None, None], ORIGINS[:, 2, None, None]   # no origin has a y
+_EYE3, _EYE6 = np.eye(3), np.eye(6)
+# A joint's rotation is _FIXED + cosine * _TURNED + sine * _CROSSED, each (7, 1, 3, 3): Rodrigues' formula.
+_FIXED = (_EYE3[_AXIS][:, :, None] * _EYE3[_AXIS][:, None])[:, None]
+_TURNED = _EYE3 - _FIXED
+_CROSSED = np.array([np.cross(_EYE3[axis], _EYE3).T for axis in AXES])[:, None]
 
 # Points on the wrist's axis, as distance [m] from the origin of wrist_roll_link
 WRIST = 0.0                    # the tip of Fetch's Cartesian twist controller
@@ -66,7 +72,7 @@ class Chain:
     def jacobian(self, along: float = GRIP) -> np.ndarray:
         """Return the geometric Jacobian (N, 6, 7) of that point: linear [m/rad], then angular [rad/rad]."""
         arms = self.point(along)[:, None] - self.origins
-        linear = _cross(self.axes, arms)
+        linear = cross(self.axes, arms)
         return np.concatenate([linear, self.axes], axis=2).transpose(0, 2, 1)
 
 
@@ -76,55 +82,62 @@ def chain(joints, torso=0.0) -> Chain:
     Raises ValueError for another number of joints.
     """
     joints = rows(joints)
-    found = _chain_of_one(joints.tobytes()) if len(joints) == 1 else _chain(joints)
-    if not np.any(torso):
-        return found
-    lifted = found.origins + np.zeros((np.size(torso), 1, 1))
-    lifted[:, :, 2] += np.reshape(torso, (-1, 1))
-    return replace(found, origins=lifted)
+    if len(joints) > 1 or np.ndim(torso):
+        return _lifted(_chain(joints), torso)
+    return _chain_of_one(joints.tobytes(), float(torso))
 
 
-@functools.lru_cache(maxsize=8)
-def _chain_of_one(joints: bytes) -> Chain:
+@functools.lru_cache(maxsize=64)
+def _chain_of_one(joints: bytes, torso: float) -> Chain:
     """A robot's driver, senses and safety ask for the same arm several times a control period: nobody may write to it."""
-    found = _chain(np.frombuffer(joints).reshape(1, -1))
+    found = _lifted(_chain_of_one(joints, 0.0), torso) if torso else _chain(np.frombuffer(joints)[None])
     for array in (found.origins, found.axes, found.rotation):
         array.setflags(write=False)
     return found
 
 
+def _lifted(found: Chain, torso) -> Chain:
+    """Return the chain of ``found``, whose torso is down, with the torso at ``torso`` [m]."""
+    up = np.zeros((np.size(torso), 1, 3))
+    up[:, 0, 2] = torso
+    return Chain(found.origins + up, found.axes, found.rotation)
+
+
 def _chain(joints: np.ndarray) -> Chain:
     """Return the chain with the torso down."""
-    turns, before = _turns(joints), [np.tile(np.eye(3), (len(joints), 1, 1))]
-    for turn in turns:
-        before.append(before[-1] @ turn)
-    links = np.stack(before[:-1], axis=1)                        # (N, 7, 3, 3): rotation of each joint's parent
-    offsets = sum(links[..., axis] * ORIGINS[:, axis, None] for axis in range(3))
-    origins = TORSO_ORIGIN + np.cumsum(offsets, axis=1)
-    return Chain(origins, links[:, _INDEX, :, _AXIS].transpose(1, 0, 2), before[-1])
+    before = np.empty((len(AXES) + 1, len(joints), 3, 3))        # rotation of each joint's parent; last, the wrist's
+    before[0] = _EYE3
+    for index, turn in enumerate(_turns(joints)):
+        np.matmul(before[index], turn, out=before[index + 1])
+    links = before[:-1]
+    offsets = links[..., 0] * _ALONG_X + links[..., 2] * _ALONG_Z
+    origins = (TORSO_ORIGIN + offsets.cumsum(axis=0)).transpose(1, 0, 2)
+    return Chain(origins, links[_INDEX, :, :, _AXIS].transpose(1, 0, 2), before[-1])
 
 
 def _turns(joints) -> np.ndarray:
     """Return the rotations (7, N, 3, 3) of the joints about their axes."""
-    cosine, sine = np.cos(joints).T, np.sin(joints).T
-    turns = np.zeros((len(AXES), len(joints), 3, 3))
-    turns[_INDEX, :, _AXIS, _AXIS] = 1.0
-    turns[_INDEX, :, _FIRST, _FIRST] = turns[_INDEX, :, _SECOND, _SECOND] = cosine
-    turns[_INDEX, :, _SECOND, _FIRST], turns[_INDEX, :, _FIRST, _SECOND] = sine, -sine
-    return turns
+    angles = joints.T[:, :, None, None]
+    return _FIXED + np.cos(angles) * _TURNED + np.sin(angles) * _CROSSED
 
 
 def rows(joints) -> np.ndarray:
     """Return joints as (N, 7) float64; raises ValueError for another number of joints."""
-    joints = np.atleast_2d(np.asarray(joints, dtype=np.float64))
+    joints = np.asarray(joints, dtype=np.float64)
+    joints = joints[None] if joints.ndim == 1 else joints
     if joints.ndim != 2 or joints.shape[1] != len(JOINTS):
         raise ValueError(f'joints: shape {joints.shape} came, (N, {len(JOINTS)}) is wanted')
     return joints
 
 
-def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """numpy's cross product without its overhead, which is most of the time of a small batch."""
+def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return what np.cross does, without its overhead, which is most of the time of a small batch."""
     return a[..., _NEXT] * b[..., _LAST] - a[..., _LAST] * b[..., _NEXT]
+
+
+def lengths(vectors: np.ndarray) -> np.ndarray:
+    """Return the lengths (N,) of vectors (N, 3): np.linalg.norm without its overhead."""
+    return np.sqrt(np.add.reduce(vectors * vectors, axis=1))
 
 
 def forward(joints, torso=0.0, along: float = GRIP) -> tuple[np.ndarray, np.ndarray]:
@@ -145,7 +158,7 @@ def solve(jacobians: np.ndarray, twist: np.ndarray, damping: float = 0.0) -> np.
     without damping the result is huge or not finite: the caller limits it.
     Source: Buss, "Introduction to inverse kinematics with Jacobian transpose, pseudoinverse and damped least squares".
     """
-    square = jacobians @ jacobians.transpose(0, 2, 1) + damping**2 * np.eye(6)
+    square = jacobians @ jacobians.transpose(0, 2, 1) + damping**2 * _EYE6
     try:
         multipliers = np.linalg.solve(square, twist[:, :, None])
     except np.linalg.LinAlgError:      # one exactly singular row refuses the whole batch
@@ -165,15 +178,31 @@ def condition_number(joints, along: float = WRIST) -> np.ndarray:
 
 def rotation_vector(rotation: np.ndarray) -> np.ndarray:
     """Return axis times angle [rad], (N, 3), of rotations (N, 3, 3); the angle is 0 to pi."""
-    skew = np.stack([rotation[:, 2, 1] - rotation[:, 1, 2], rotation[:, 0, 2] - rotation[:, 2, 0],
-                     rotation[:, 1, 0] - rotation[:, 0, 1]], axis=1) / 2
-    sine = np.linalg.norm(skew, axis=1)
-    angle = np.arctan2(sine, (np.trace(rotation, axis1=1, axis2=2) - 1) / 2)
+    if len(rotation) == 1 and (vector := _turn_of_one(rotation[0])) is not None:
+        return vector
+    skew = (rotation[:, _LAST, _NEXT] - rotation[:, _NEXT, _LAST]) / 2
+    sine = lengths(skew)
+    angle = np.arctan2(sine, (rotation[:, 0, 0] + rotation[:, 1, 1] + rotation[:, 2, 2] - 1) / 2)
     vector = skew * np.where(sine > 1e-9, angle / np.maximum(sine, 1e-9), 1.0)[:, None]
     turned = (angle > 3.0) & (sine < 1e-3)     # near half a turn the skew part vanishes
     if turned.any():
         vector[turned] = _half_turn(rotation[turned]) * angle[turned, None]
     return vector
+
+
+def _turn_of_one(rotation: np.ndarray) -> np.ndarray | None:
+    """Return ``rotation_vector`` (1, 3) of one rotation (3, 3), None near half a turn.
+
+    The same sums in plain numbers: for one arm numpy's calls take several times as long as what they compute.
+    """
+    (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = rotation.tolist()
+    x, y, z = (zy - yz) / 2, (xz - zx) / 2, (yx - xy) / 2
+    sine = math.sqrt(x * x + y * y + z * z)
+    angle = float(np.arctan2(sine, (xx + yy + zz - 1) / 2))      # not math's, which rounds otherwise
+    if angle > 3.0 and sine < 1e-3:
+        return None
+    scale = angle / sine if sine > 1e-9 else 1.0
+    return np.array([[x * scale, y * scale, z * scale]])
 
 
 def _half_turn(rotation: np.ndarray) -> np.ndarray:
@@ -187,9 +216,9 @@ def _half_turn(rotation: np.ndarray) -> np.ndarray:
 def rotations(quaternions: np.ndarray) -> np.ndarray:
     """Return rotations (N, 3, 3) of quaternions (N, 4), w first, of any length but 0."""
     w, x, y, z = (quaternions / np.linalg.norm(quaternions, axis=1, keepdims=True)).T
-    return np.stack([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
+    return np.array([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
                      2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
-                     2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], axis=1).reshape(-1, 3, 3)
+                     2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)]).T.reshape(-1, 3, 3)
 
 
 def tilt(rotation: np.ndarray, wanted: np.ndarray = DOWN) -> np.ndarray:
@@ -214,17 +243,19 @@ def inverse(position, torso=0.0, seed=START, rotation: np.ndarray = DOWN, tolera
     Damped Newton steps of at most 0.2 rad from ``seed`` (7,) or (N, 7), kept within the joint limits. ``tolerance`` is
     in m and in rad. Raises ValueError for positions that are not finite or not of three values.
     """
-    position = _positions(position)
-    joints = np.array(np.broadcast_to(rows(seed), (len(position), 7)))
+    position = _positions(position) + _shift(torso, 0.0)       # as with the torso down
+    joints = np.empty((len(position), len(JOINTS)))
+    joints[:] = rows(seed)
+    error, at = _pose_error(joints, position, rotation)
     for _ in range(iterations):
-        error, at = _pose_error(joints, torso, position, rotation)
-        if (np.abs(error) < tolerance / 2).all():
+        greatest = float(np.abs(error).max())
+        if greatest < tolerance / 2:
             break
-        step = solve(at.jacobian(), error, 1e-3 + 0.05 * min(1.0, np.abs(error).max()))
+        step = solve(at.jacobian(), error, 1e-3 + 0.05 * min(1.0, greatest))
         step *= np.minimum(1.0, 0.2 / np.maximum(np.abs(step).max(axis=1), 1e-12))[:, None]
-        joints = np.clip(joints + step, LOWER, UPPER)
-    error, _ = _pose_error(joints, torso, position, rotation)
-    distance, angle = np.linalg.norm(error[:, :3], axis=1), np.linalg.norm(error[:, 3:], axis=1)
+        joints = (joints + step).clip(LOWER, UPPER)
+        error, at = _pose_error(joints, position, rotation)
+    distance, angle = lengths(error[:, :3]), lengths(error[:, 3:])
     return Reached(joints, (distance < tolerance) & (angle < tolerance), distance, angle)
 
 
@@ -235,8 +266,8 @@ def _positions(position) -> np.ndarray:
     return position
 
 
-def _pose_error(joints, torso, position, rotation) -> tuple[np.ndarray, Chain]:
-    at = chain(joints, torso)
+def _pose_error(joints, position, rotation) -> tuple[np.ndarray, Chain]:
+    at = chain(joints)
     return np.concatenate([position - at.point(), tilt(at.rotation, rotation)], axis=1), at
 
 
