@@ -16,14 +16,14 @@ def twist(command: np.ndarray, rotation: np.ndarray, config: FetchConfig) -> np.
     ``command`` (N, 4) in -1 .. 1, ``rotation`` (N, 3, 3) as measured.
     """
     turn = kinematics.tilt(rotation) * config.tilt_gain
-    speed = np.linalg.norm(turn, axis=1, keepdims=True)
+    speed = kinematics.lengths(turn)[:, None]
     turn = turn * np.minimum(1.0, config.turn_speed / np.maximum(speed, 1e-9))
-    return np.concatenate([np.clip(command[:, :3], -1.0, 1.0) * config.speed, turn], axis=1)
+    return np.concatenate([command[:, :3].clip(-1.0, 1.0) * config.speed, turn], axis=1)
 
 
 def at_wrist(twist_grip: np.ndarray, rotation: np.ndarray) -> np.ndarray:
     """Return the twist (N, 6) that wrist_roll_link has when the grip, 0.186 m ahead, has ``twist_grip``."""
-    linear = twist_grip[:, :3] - np.cross(twist_grip[:, 3:], rotation[:, :, 0] * kinematics.GRIP)
+    linear = twist_grip[:, :3] - kinematics.cross(twist_grip[:, 3:], rotation[:, :, 0] * kinematics.GRIP)
     return np.concatenate([linear, twist_grip[:, 3:]], axis=1)
 
 
@@ -48,10 +48,11 @@ class GripperGoals:
 
         The goals are in ``goal`` then.
         """
-        wish = np.where(np.abs(command) > self.band, np.sign(command).astype(int), self.state)
+        strength = np.abs(command)
+        wish = np.where(strength > self.band, np.sign(command).astype(int), self.state)
         against = (command * self.state < 0) & (wish == self.state)
-        wish = np.where((np.abs(command) < self.band / 2) | against, HOLDING, wish)
+        wish = np.where((strength < self.band / 2) | against, HOLDING, wish)
         changed = wish != self.state
-        goals = np.select([wish == OPENING, wish == CLOSING], [spaces.OPENING_MAX, 0.0], opening)
+        goals = np.where(wish == OPENING, spaces.OPENING_MAX, np.where(wish == CLOSING, 0.0, opening))
         self.goal, self.state = np.where(changed, goals, self.goal), wish
         return changed

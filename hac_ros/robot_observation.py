@@ -28,6 +28,9 @@ class ObjectTracker:
 
     def update(self, position: np.ndarray, rotation: np.ndarray, seen: np.ndarray) -> None:
         """Take the poses of the next step: (N, 3), (N, 3, 3); those that are not ``seen`` (N,) are not looked at."""
+        if not seen.any():
+            self.missing = self.missing + 1.0
+            return
         steps = (self.missing + 1.0)[:, None]
         share, seen_ = self.smoothing * seen[:, None], seen[:, None]
         moved = np.where(seen_, position - self.position, 0.0) / steps
@@ -67,5 +70,5 @@ def with_object(position, motion, fingers, finger_motion, tracker: ObjectTracker
 def euler(rotation: np.ndarray) -> np.ndarray:
     """Return Euler angles [rad], (N, 3), of rotations (N, 3, 3): intrinsic x, y, z, as FetchEnv gives them."""
     cosine = np.hypot(rotation[:, 2, 2], rotation[:, 1, 2])
-    return np.stack([np.arctan2(-rotation[:, 1, 2], rotation[:, 2, 2]), np.arctan2(rotation[:, 0, 2], cosine),
-                     np.arctan2(-rotation[:, 0, 1], rotation[:, 0, 0])], axis=1)
+    return np.array([np.arctan2(-rotation[:, 1, 2], rotation[:, 2, 2]), np.arctan2(rotation[:, 0, 2], cosine),
+                     np.arctan2(-rotation[:, 0, 1], rotation[:, 0, 0])]).T
