@@ -1,4 +1,6 @@
 """What is known of a Fetch: partial joint states merged by name, the object's pose, and the observation made of them."""
+import math
+
 import numpy as np
 
 from hac_ros import kinematics, robot_observation
@@ -8,6 +10,8 @@ from hac_ros.tasks import Task
 
 ARM = (*kinematics.JOINTS, kinematics.TORSO_JOINT)
 WANTED = (*ARM, *kinematics.FINGER_JOINTS)
+_PLACES = {name: place for place, name in enumerate(WANTED)}
+_ARM, _TORSO, _FINGERS = slice(len(kinematics.JOINTS)), _PLACES[kinematics.TORSO_JOINT], slice(len(ARM), None)
 
 
 class Senses:
@@ -15,7 +19,9 @@ class Senses:
 
     def __init__(self, task: Task, config: FetchConfig):
         self.task, self.config = task, config
-        self.newest: dict[str, tuple[float, float, float]] = {}    # joint -> position, velocity, stamp
+        # Of WANTED, in this order. Plain numbers: so few are looked at faster than an array.
+        self.positions, self.velocities = [math.nan] * len(WANTED), [math.nan] * len(WANTED)
+        self.stamps = [-math.inf] * len(WANTED)
         self.tracker = robot_observation.ObjectTracker(1, config.smoothing)
         self.pose: tuple[np.ndarray, np.ndarray] | None = None
         self.object_stamp: float | None = None
@@ -23,8 +29,10 @@ class Senses:
 
     def take_joints(self, names, position, velocity, stamp: float) -> None:
         """Take a joint state: positions and velocities (J,) of some joints."""
-        for name, place, speed in zip(names, position, velocity):
-            self.newest[name] = float(place), float(speed), stamp
+        for name, angle, speed in zip(names, position, velocity):
+            place = _PLACES.get(name)
+            if place is not None:
+                self.positions[place], self.velocities[place], self.stamps[place] = float(angle), float(speed), stamp
 
     def take_object(self, position, quaternion, stamp: float) -> None:
         """Take a pose of the object in base_link: (3,) [m], (4,) w first."""
@@ -34,33 +42,34 @@ class Senses:
     @property
     def stamp(self) -> float:
         """Stamp of the joint that was heard of longest ago; -inf while one was not."""
-        return min(self.newest[name][2] if name in self.newest else -np.inf for name in WANTED)
+        return min(self.stamps)
 
     def complete(self, since: float) -> bool:
         """Whether all that an observation needs has come, stamped ``since`` or later, and is finite."""
         fresh = self.stamp >= since and (not self.task.has_object or (self.object_stamp or -np.inf) >= since)
-        return bool(fresh and np.isfinite([self.newest[name][:2] for name in WANTED]).all())
+        return fresh and all(map(math.isfinite, self.positions)) and all(map(math.isfinite, self.velocities))
 
     def robot_state(self, **signals) -> RobotState | None:
         """Return what safety looks at; None while a joint was never heard of. ``signals``: of RobotState."""
-        if any(name not in self.newest for name in WANTED):
+        stamp = self.stamp
+        if stamp == -math.inf:
             return None
-        joints, fingers, torso = self._values(kinematics.JOINTS), self._values(kinematics.FINGER_JOINTS), self.torso
-        return RobotState(joints[0], fingers[0], self.stamp, torso, self.object_stamp, **signals)
+        joints, fingers = np.array(self.positions[_ARM]), np.array(self.positions[_FINGERS])
+        return RobotState(joints, fingers, stamp, self.torso, self.object_stamp, **signals)
 
     @property
     def torso(self) -> float:
         """Height of the torso [m]."""
-        return self.newest[kinematics.TORSO_JOINT][0]
+        return self.positions[_TORSO]
 
     @property
     def rotation(self) -> np.ndarray:
         """The gripper's rotation (3, 3), from the joints as measured."""
-        return kinematics.chain(self._values(kinematics.JOINTS)[0]).rotation[0]
+        return kinematics.chain(self.positions[_ARM]).rotation[0]
 
-    def _values(self, names) -> np.ndarray:
-        """Return positions and velocities (2, J)."""
-        return np.array([self.newest[name][:2] for name in names]).T
+    def _values(self, part: slice) -> np.ndarray:
+        """Return positions and velocities (2, J) of a part of WANTED."""
+        return np.array([self.positions[part], self.velocities[part]])
 
     def start(self) -> None:
         """Begin an episode: the object rests where it was seen last."""
@@ -74,7 +83,7 @@ class Senses:
         As in control mode ``fetch`` of the simulation, from the same functions.
         """
         scale, torso = self.task.period * self.config.velocity_scale, self.torso
-        joints, fingers = self._values(kinematics.JOINTS), self._values(kinematics.FINGER_JOINTS)
+        joints, fingers = self._values(_ARM), self._values(_FINGERS)
         grip, speed, _ = robot_observation.gripper(joints[:1], joints[1:], torso)
         offset = kinematics.base_to_world(np.zeros(3), torso)
         parts = grip + offset, speed * scale, fingers[:1], fingers[1:] * scale

@@ -7,7 +7,7 @@ misses no step of its episode, and is repeated now and then.
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -170,7 +170,7 @@ class Pilot:
             return self._missed(now, state), None
         if not self.senses.complete(now - self.safety.stale_after):
             return self._repeat_last(now, state), None
-        self.id = replace(self.id, step=self.id.step + 1)
+        self.id = StepId(self.run, self.worker, self.id.round, self.id.take, self.id.step + 1)
         published = self._publish(now, state)
         ended = not self.running
         return (self._note(self.driver.rest(now, state, self._causes())) if ended else None), published
@@ -207,7 +207,7 @@ class Pilot:
 
     def _publish(self, now, state) -> ArmState:
         observation, achieved = self.senses.observe()
-        success = np.linalg.norm(achieved - self.goal, axis=1) < self.task.threshold
+        success = kinematics.lengths(achieved - self.goal) < self.task.threshold
         self.answered = not self.running
         self.published_at, self.stamp = self.began, self.senses.stamp
         if self.log is not None:
