@@ -79,7 +79,7 @@ class Driver:
     def _opening(self, command: float, state: RobotState) -> float | None:
         if self.locked or not np.isfinite(state.fingers).all():
             return None
-        changed = self.goals.update(np.array([command]), np.array([np.sum(state.fingers)]))[0]
+        changed = self.goals.update(np.array([command]), np.sum(state.fingers, keepdims=True))[0]
         return float(self.goals.goal[0]) if changed else None
 
     def _through(self, now, state, command, causes) -> Sent:
@@ -89,7 +89,7 @@ class Driver:
             twist = robot_commands.at_wrist(twist[None], kinematics.chain(state.joints).rotation)[0]
         # A measured wrist that jumps, as a real one cannot, must not make the twist jump.
         self.wrist = self.wrist + shortened(twist[:3] - self.wrist, self.acceleration * self.period)
-        if np.array_equal(self.wrist, twist[:3]) or np.linalg.norm(twist[:3] - self.wrist) < 1e-12:
+        if np.linalg.norm(twist[:3] - self.wrist) < 1e-12:
             self.wrist = twist[:3].copy()
         self.wrist = shortened(self.wrist, self.speed)
         wanted = np.zeros(6) if command is None else command.twist

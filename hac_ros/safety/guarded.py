@@ -59,7 +59,7 @@ class Guarded:
         twist = np.asarray(command.twist, dtype=np.float64)
         wanted, found = self._within_space(twist, np.asarray(state.joints, dtype=np.float64), state.torso)
         output = self._follow(wanted)
-        if not np.allclose(output, wanted, rtol=0, atol=1e-12):
+        if not (np.abs(output - wanted) <= 1e-12).all():
             found.append(Status.ACCELERATION)
         stopped = any(status.stops for status in found)
         return self._finish(now, found, output, None if stopped else self._opening(command.opening, found))
@@ -98,7 +98,7 @@ class Guarded:
     def _within_space(self, twist, joints, torso) -> tuple[np.ndarray, list[Status]]:
         """Return the twist that place and joints allow, zero where they stop it, and what was done."""
         linear, angular = shortened(twist[:3], self.config.speed), shortened(twist[3:], self.config.turn)
-        found = [Status.SPEED] * (not np.array_equal(np.concatenate([linear, angular]), twist))
+        found = [Status.SPEED] * (not (np.concatenate([linear, angular]) == twist).all())
         at = kinematics.chain(joints, torso)
         linear, more = self._place(linear, at.point()[0], at.rotation[0])
         twist = np.concatenate([linear, angular])
@@ -115,7 +115,7 @@ class Guarded:
                 and not geometry.comes_back(linear, position, config)):
             return np.zeros(3), [Status.WORKSPACE]
         inside = geometry.keep_inside(linear, position, config, braking, delay)
-        found += [Status.NEAR_BORDER] * (not np.array_equal(inside, linear))
+        found += [Status.NEAR_BORDER] * (not (inside == linear).all())
         height = geometry.lowest_point(position, rotation) - config.table_height - config.table_clearance
         down = -speed_before(height, braking, delay)
         if inside[2] < down:
@@ -133,8 +133,8 @@ class Guarded:
         if (low & (velocity < -1e-6)).any() or (high & (velocity > 1e-6)).any():
             return np.zeros(6), [Status.JOINT_LIMIT]
         step = velocity * min(0.1, 0.02 / max(np.abs(velocity).max(), 1e-9))   # a little ahead
-        here, ahead = kinematics.condition_number(np.stack([joints, joints + step]))
-        if here <= config.slow_condition or ahead <= here:
+        here = kinematics.condition_number(joints)[0]
+        if here <= config.slow_condition or kinematics.condition_number(joints + step)[0] <= here:
             return twist, found
         if here >= config.stop_condition:
             return np.zeros(6), [Status.SINGULARITY]

@@ -1,4 +1,6 @@
 """A velocity that follows a wanted one within limits of speed, acceleration and jerk."""
+import math
+
 import numpy as np
 
 
@@ -38,7 +40,7 @@ class SmoothVelocity:
         change = shortened(shortened(wanted, self.speed) - self.limited, self.acceleration * self.period)
         self.limited = shortened(self.limited + change, self.speed)
         self.recent = np.concatenate([self.recent[1:], self.limited[None]])
-        self.velocity = self.recent.mean(axis=0)
+        self.velocity = np.add.reduce(self.recent) / self.window
         return self.velocity
 
 
@@ -52,4 +54,4 @@ def speed_before(distance: float, acceleration: float, delay: float) -> float:
     """Return the speed [m/s] from which one stops within ``distance`` [m], if braking begins after ``delay`` [s]."""
     if distance <= 0:
         return 0.0
-    return acceleration * (np.sqrt(delay**2 + 2 * distance / acceleration) - delay)
+    return acceleration * (math.sqrt(delay**2 + 2 * distance / acceleration) - delay)

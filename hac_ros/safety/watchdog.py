@@ -1,4 +1,6 @@
 """What must be there, fresh and finite before anything moves."""
+import math
+
 import numpy as np
 
 from hac_ros import kinematics
@@ -12,7 +14,7 @@ def check_state(now: float, state: RobotState | None, config: SafetyConfig, need
     if state is None or not well_formed(state):
         return [Status.STATE_MISSING]
     found = []
-    if not (np.isfinite(state.joints).all() and np.isfinite(state.fingers).all() and np.isfinite(state.torso)):
+    if not all(map(math.isfinite, (*state.joints, *state.fingers, state.torso))):
         found.append(Status.STATE_NOT_FINITE)
     if not fresh(now, state.joints_stamp, config.stale_after):
         found.append(Status.JOINTS_STALE)
@@ -26,9 +28,9 @@ def check_state(now: float, state: RobotState | None, config: SafetyConfig, need
 def well_formed(state: RobotState) -> bool:
     """Return whether the state has numbers for seven joints, two fingers and the torso."""
     try:
-        return (np.shape(np.asarray(state.joints, dtype=np.float64)) == (len(kinematics.JOINTS),)
-                and np.shape(np.asarray(state.fingers, dtype=np.float64)) == (2,)
-                and np.shape(np.asarray(state.torso, dtype=np.float64)) == ())
+        return (np.asarray(state.joints, dtype=np.float64).shape == (len(kinematics.JOINTS),)
+                and np.asarray(state.fingers, dtype=np.float64).shape == (2,)
+                and np.asarray(state.torso, dtype=np.float64).shape == ())
     except (TypeError, ValueError):
         return False
 
@@ -44,7 +46,7 @@ def check_command(now: float, command: Command | None, config: SafetyConfig) -> 
         return [Status.COMMAND_SIZE]
     if twist.shape != (6,):
         return [Status.COMMAND_SIZE]
-    return ([Status.COMMAND_NOT_FINITE] * (not (np.isfinite(twist).all() and np.isfinite(opening)))
+    return ([Status.COMMAND_NOT_FINITE] * (not all(map(math.isfinite, (*twist, opening))))
             + [Status.COMMAND_FRAME] * (command.frame != kinematics.FRAME)
             + [Status.COMMAND_STALE] * (not fresh(now, command.stamp, config.stale_after)))
 
