@@ -75,7 +75,7 @@ class Controller:
         value[:, :3] = action[:, :3] * subgoals.speed[:, None]
         value[:, 3] = action[:, 3] if action.shape[1] > 3 else servo(
             state.observation, subgoals.value[:, 3], self.config)
-        return np.clip(value, -1.0, 1.0)
+        return value.clip(-1.0, 1.0)
 
 
 def servo(observation: np.ndarray, opening: np.ndarray, config: ControllerConfig) -> np.ndarray:
@@ -84,6 +84,6 @@ def servo(observation: np.ndarray, opening: np.ndarray, config: ControllerConfig
     FetchEnv adds the command [m] to each finger's position and drives its position actuator there, so feedback of
     what is missing and of the speed closes the loop; an object in between is squeezed in proportion to what is missing.
     """
-    missing = opening / 2 - spaces.fingers(observation).mean(axis=-1)
-    motion = spaces.finger_velocities(observation).mean(axis=-1)
+    missing = opening / 2 - spaces.fingers(observation).sum(axis=-1) / 2
+    motion = spaces.finger_velocities(observation).sum(axis=-1) / 2
     return config.servo_gain * missing - config.servo_damping * motion

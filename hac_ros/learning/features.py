@@ -88,7 +88,7 @@ class ControllerFeatures:
     """
 
     def __init__(self, task: Task, normalization: Normalization):
-        self.normalization, self.columns = normalization, _arm_columns(task)
+        self.normalization, self.columns = normalization, np.array(_arm_columns(task))
         self.compared = 3 if task.gripper_locked else 4
 
     @staticmethod
@@ -100,13 +100,13 @@ class ControllerFeatures:
         """observation (B, O), subgoal (B, 4), raw; returns (B, F) float32."""
         missing = (subgoal - spaces.achieved_subgoal(observation))[..., :self.compared]
         coarse = missing / self.normalization.subgoal_scale[:self.compared]
-        arm = self.normalization.observation(observation)[..., self.columns]
+        arm = self.normalization.observation(observation, self.columns)
         return _inputs(self.normalization, arm, coarse, missing / FINE_SUBGOAL)
 
 
 def _inputs(normalization: Normalization, *parts: np.ndarray) -> np.ndarray:
     joined = np.concatenate(parts, axis=-1, dtype=np.float32, casting='same_kind')
-    return np.clip(joined, -normalization.clip, normalization.clip, out=joined)
+    return joined.clip(-normalization.clip, normalization.clip, out=joined)
 
 
 def _arm_columns(task: Task) -> list[int]:

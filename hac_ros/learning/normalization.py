@@ -27,9 +27,9 @@ class Normalization:
         self.object_scale = spaces.object_position(self.std)
         self.subgoal_scale = np.append(self.gripper_scale, spaces.fingers(self.std).sum()).astype(np.float32)
 
-    def observation(self, raw: np.ndarray) -> np.ndarray:
-        """Normalise observations (..., O)."""
-        return self._clipped((raw - self.mean) / self.std)
+    def observation(self, raw: np.ndarray, columns=slice(None)) -> np.ndarray:
+        """Normalise observations (..., O), or only their ``columns``."""
+        return self._clipped((raw[..., columns] - self.mean[columns]) / self.std[columns])
 
     def goal(self, raw: np.ndarray) -> np.ndarray:
         """Normalise goals (..., 3) as the object's position (the gripper's where there is no object)."""
@@ -40,4 +40,5 @@ class Normalization:
         return self._clipped((raw - spaces.achieved_subgoal(self.mean)) / self.subgoal_scale)
 
     def _clipped(self, values: np.ndarray) -> np.ndarray:
-        return np.clip(values, -self.clip, self.clip)
+        """Return values kept within +- ``clip``."""
+        return values.clip(-self.clip, self.clip)
