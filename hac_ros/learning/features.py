@@ -27,7 +27,10 @@ class PlannerFeatures:
         self.yaw = task.observation.index('object_euler_z') if task.has_object else None
         self.folded, self.turned = config.fold_yaw, config.axes == 'goal' and task.has_object
         self.has_object, self.tolerance = task.has_object, config.goal_tolerance if config.goal_distance else None
-        self.vectors = [task.observation.index(name + '_x') for name in TURNED] if self.turned else []
+        starts = [task.observation.index(name + '_x') for name in TURNED] if self.turned else []
+        self.vectors = np.array([range(start, start + 3) for start in starts])       # columns, (V, 3)
+        self.levels = np.array([self._level(normalization.std[columns]) for columns in self.vectors])
+        self.coarse = self._level(normalization.object_scale)
 
     @staticmethod
     def size(task: Task, config: PlannerConfig) -> int:
@@ -45,7 +48,7 @@ class PlannerFeatures:
             towards = frame.heading(observation, goal)
             seen, parts = self._turned(seen, observation, towards), [towards]
             missing, offset = frame.into(missing, towards), frame.into(offset, towards)
-        parts = [seen, *parts, missing / self._level(self.normalization.object_scale), missing / self.fine]
+        parts = [seen, *parts, missing / self.coarse, missing / self.fine]
         if self.has_object:
             parts.append(offset / FINE_OFFSET)
         if self.tolerance is not None:
@@ -61,9 +64,7 @@ class PlannerFeatures:
 
     def _turned(self, seen: np.ndarray, observation: np.ndarray, towards: np.ndarray) -> np.ndarray:
         """Return normalised observations with vectors and yaw as seen in the frame that points to the goal."""
-        for start in self.vectors:
-            vector = frame.into(observation[:, start:start + 3], towards)
-            seen[:, start:start + 3] = vector / self._level(self.normalization.std[start:start + 3])
+        seen[:, self.vectors] = frame.into(observation[:, self.vectors], towards[:, None]) / self.levels
         if self.yaw is not None:
             yaw = observation[:, self.yaw] - np.arctan2(towards[:, 1], towards[:, 0])
             seen[:, self.yaw] = (_folded(yaw) if self.folded else yaw) / self.normalization.std[self.yaw]

@@ -53,7 +53,7 @@ class SubgoalAction:
     def _opening(self, fourth: np.ndarray) -> np.ndarray:
         if self.task.gripper_locked:
             return np.zeros_like(fourth)
-        return spaces.OPENING_MAX * np.clip((1.0 + self.config.opening_gain * fourth) / 2, 0.0, 1.0)
+        return spaces.OPENING_MAX * ((1.0 + self.config.opening_gain * fourth) / 2).clip(0.0, 1.0)
 
     def centre(self, observation: np.ndarray) -> np.ndarray:
         """Return the positions (..., 3) that actions displace subgoals from."""
