@@ -100,6 +100,26 @@ def test_a_row_does_not_depend_on_the_others():
         assert (alone[0][0] == position[row]).all() and (alone[1][0] == rotation[row]).all()
 
 
+def test_the_rotation_vector_of_one_is_that_of_its_row_in_a_batch():
+    quaternions = np.random.default_rng(3).normal(size=(200, 4))
+    quaternions[:50, 0] *= 1e-5                    # about half a turn
+    quaternions[50:100, 1:] *= 1e-5                # hardly turned
+    quaternions[100] = (1.0, 0.0, 0.0, 0.0)
+    rotations = kinematics.rotations(quaternions)
+    vectors = kinematics.rotation_vector(rotations)
+    for row, rotation in enumerate(rotations):
+        assert (kinematics.rotation_vector(rotation[None])[0] == vectors[row]).all()
+
+
+def test_a_lifted_torso_lifts_all_joints_of_the_chain():
+    joints, torso = draw_joints(3), np.array([0.1, 0.0, 0.3])
+    down, lifted = kinematics.chain(joints), kinematics.chain(joints, torso)
+    np.testing.assert_array_equal(lifted.origins, down.origins + torso[:, None, None] * (0.0, 0.0, 1.0))
+    for row in range(3):
+        alone = kinematics.chain(joints[row], torso[row])
+        assert (alone.origins[0] == lifted.origins[row]).all() and (alone.axes[0] == lifted.axes[row]).all()
+
+
 def test_a_singular_arm_has_an_infinite_condition_number():
     assert kinematics.condition_number(np.zeros(7))[0] > 1e12
 

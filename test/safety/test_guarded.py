@@ -1,5 +1,6 @@
 """Whatever comes in, no limit is exceeded, and after a cause to stop the arm is at rest in time."""
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given, settings, strategies
 
 from hac_ros import kinematics
 from hac_ros.config import SafetyConfig
+from hac_ros.safety import geometry
 from hac_ros.safety.guarded import Guarded
 from hac_ros.safety.robot import Command, RobotState
 from hac_ros.safety.status import TEXTS, Status
@@ -257,3 +259,11 @@ def test_a_stamp_from_the_future_is_no_better_than_an_old_one(cause, made):
     _, verdict = moving().filter(0.0, state(0.0, **made), command(0.0, 0.1))
     assert verdict.statuses[0] == cause
     assert moving().filter(0.0, state(0.0), command(0.11, 0.1))[1].statuses[0] == Status.COMMAND_STALE
+
+
+def test_the_lowest_point_is_the_lowest_of_the_boxs_corners():
+    corners = np.array(list(itertools.product(*zip(geometry.BOX_LOW, geometry.BOX_HIGH))))
+    joints = kinematics.START + np.random.default_rng(4).uniform(-1.0, 1.0, (50, 7))
+    links, rotations = kinematics.forward(joints, along=kinematics.GRIPPER_LINK)
+    for grip, link, rotation in zip(kinematics.forward(joints)[0], links, rotations):
+        assert geometry.lowest_point(grip, rotation) == pytest.approx((link + corners @ rotation.T)[:, 2].min(), abs=1e-12)
