@@ -31,15 +31,15 @@ class ObjectTracker:
         if not seen.any():
             self.missing = self.missing + 1.0
             return
-        steps = (self.missing + 1.0)[:, None]
-        share, seen_ = self.smoothing * seen[:, None], seen[:, None]
-        moved = np.where(seen_, position - self.position, 0.0) / steps
+        position = np.where(seen[:, None], position, self.position)
+        rotation = np.where(seen[:, None, None], rotation, self.rotation)
+        missing = self.missing + 1.0
+        steps, share = missing[:, None], self.smoothing * seen[:, None]
+        moved = (position - self.position) / steps
         turned = kinematics.rotation_vector(rotation @ self.rotation.transpose(0, 2, 1)) / steps
         self.velocity = self.velocity + share * (moved - self.velocity)
-        self.spin = self.spin + share * (np.where(seen_, turned, 0.0) - self.spin)
-        self.position = np.where(seen_, position, self.position)
-        self.rotation = np.where(seen[:, None, None], rotation, self.rotation)
-        self.missing = np.where(seen, 0.0, self.missing + 1.0)
+        self.spin = self.spin + share * (turned - self.spin)
+        self.position, self.rotation, self.missing = position, rotation, np.where(seen, 0.0, missing)
 
 
 def gripper(joints: np.ndarray, velocities: np.ndarray, torso=0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
