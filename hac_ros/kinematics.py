@@ -111,7 +111,7 @@ def _chain(joints: np.ndarray) -> Chain:
         np.matmul(before[index], turn, out=before[index + 1])
     links = before[:-1]
     offsets = links[..., 0] * _ALONG_X + links[..., 2] * _ALONG_Z
-    origins = (TORSO_ORIGIN + offsets.cumsum(axis=0)).transpose(1, 0, 2)
+    origins = (TORSO_ORIGIN + np.add.accumulate(offsets)).transpose(1, 0, 2)
     return Chain(origins, links[_INDEX, :, :, _AXIS].transpose(1, 0, 2), before[-1])
 
 
