@@ -5,10 +5,8 @@ differs from machine to machine.
 """
 import argparse
 import contextlib
-import csv
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -18,11 +16,13 @@ from pathlib import Path
 
 from hac_ros import records, tasks
 from hac_ros.cli import Parser, key_values
+from hac_ros.cli.bench_recovery import Recovery
 from hac_ros.cli.evaluate import number
 from hac_ros.evaluation import evaluate_bundle
-from hac_ros.launching import shared_memory
+from hac_ros.launching import launch_log, shared_memory
 from hac_ros.launching.launch_file import Argument
 from hac_ros.learning import checkpoint, journal
+from hac_ros.metrics_table import read_rows
 from hac_ros.randomness import generator
 from hac_ros.run_folder import RunFolder
 
@@ -37,6 +37,7 @@ ARGUMENTS = {argument.name: argument for argument in (
 RUN, TASK, EPISODES, BAR = 'chaos', 'reach', 100, 0.95
 EXECUTABLES = ('mujoco_bridge', 'planner', 'controller', 'planner_learner', 'controller_learner', 'normalizer',
                'evaluator', 'recorder')
+EVERY = 8               # rounds from one evaluation to the next
 ROUNDS_AFTER = 6        # rounds that the run goes on for after the last kill
 HANGS = 5               # limits after which a run that is late is taken to hang, and the campaign ends
 
@@ -68,13 +69,26 @@ def lines(report: dict) -> list[str]:
     return rows + [f'{"ok" if ok else "FAILED":<7}{name}' for name, ok in report['checks'].items()]
 
 
+def cycles(rng):
+    """Yield kinds of nodes for ever, all of them in each cycle, in an order that ``rng`` draws for it."""
+    while True:
+        yield from (EXECUTABLES[index] for index in rng.permutation(len(EXECUTABLES)))
+
+
+def kind_of(label: str) -> str:
+    """Return the kind of node that a label of the launch log, kind and number, stands for."""
+    return label.rpartition('-')[0]
+
+
 class Chaos:
     """One campaign."""
 
     def __init__(self, root: Path, seed: int, kills: int, workers: int, arms: int, limit: int):
         self.root, self.seed, self.count, self.workers, self.arms, self.limit = root, seed, kills, workers, arms, limit
         self.folder = RunFolder(root, RUN)
+        self.log = self.folder.log / 'launch.log'
         self.rng = generator(seed, 'chaos')
+        self.kinds = cycles(self.rng)
         self.process: subprocess.Popen | None = None
         self.began = time.monotonic()
         self.segments: set[Path] = set()     # of shared memory that processes of the run had mapped when one was killed
@@ -85,7 +99,7 @@ class Chaos:
         kills, status = [], None
         try:
             self.start()
-            self.rows_beyond(1, self.limit * HANGS)
+            self.wait_until(lambda: len(self.rows()) > 1, 'the first two rounds')
             while len(kills) < self.count:
                 kills.append(self.kill())
             status = self.end()
@@ -107,7 +121,7 @@ class Chaos:
     def start(self, **more) -> None:
         """Start the training, or go on with it."""
         pairs = {'task': TASK, 'run': RUN, 'folder': self.root, 'seed': self.seed, 'workers': self.workers,
-                 'arms': self.arms, 'bar': 2.0, 'evaluate_every': 8, 'evaluation_episodes': 25, 'checkpoint_every': 5,
+                 'arms': self.arms, 'bar': 2.0, 'evaluate_every': EVERY, 'evaluation_episodes': 25, 'checkpoint_every': 5,
                  'max_steps': 10**8, **more}
         self.root.mkdir(parents=True, exist_ok=True)
         with open(self.root / f'{RUN}.out', 'ab') as output:
@@ -135,20 +149,17 @@ class Chaos:
 
     def rows(self) -> list[dict]:
         """Return the rows of metrics.csv so far."""
-        if not self.folder.metrics.exists():
-            return []
-        with open(self.folder.metrics, encoding='utf-8', newline='') as file:
-            return list(csv.DictReader(file))
+        return read_rows(self.folder.metrics) if self.folder.metrics.exists() else []
 
-    def rows_beyond(self, count: int, limit: float) -> float:
-        """Wait for more than ``count`` rows; return the seconds that it took. Raises TimeoutError."""
-        began = time.monotonic()
-        while len(self.rows()) <= count:
-            if time.monotonic() - began > limit:
-                raise TimeoutError(f'round {count} did not come within {limit} s')
+    def wait_until(self, condition, what: str):
+        """Wait until ``condition()`` gives something true, and return it. Raises TimeoutError, naming ``what``."""
+        end = time.monotonic() + self.limit * HANGS
+        while not (result := condition()):
+            if time.monotonic() > end:
+                raise TimeoutError(f'{what} did not come within {self.limit * HANGS} s')
             if self.ended_within(0.05):
-                raise TimeoutError(f'the run ended with status {self.process.returncode} before round {count} came')
-        return time.monotonic() - began
+                raise TimeoutError(f'the run ended with status {self.process.returncode} before this came: {what}')
+        return result
 
     def ended_within(self, seconds: float) -> bool:
         """Wait for the end of the run, at most so long; return whether it has ended."""
@@ -159,23 +170,31 @@ class Chaos:
     # Killing
 
     def kill(self) -> dict:
-        """Kill a process at a random moment, and wait until a round has begun and ended after that."""
+        """Kill a process of the next kind at a random moment, and wait until the run has recovered from that."""
         self.ended_within(float(self.rng.uniform(0.2, 2.5)))
-        candidates = self.processes()
-        executable = str(self.rng.choice(EXECUTABLES))
-        label, pid = self.rng.choice([c for c in candidates if c[0].rpartition('-')[0] == executable] or candidates)
-        round_, at = len(self.rows()), time.monotonic() - self.began
-        self.segments |= {path for _, candidate in candidates for path in shared_memory.mapped(candidate)}
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(int(pid), signal.SIGKILL)
-        # Rows lag behind: the second one from here belongs to a round that ended after the kill.
-        recovery = self.rows_beyond(round_ + 1, self.limit * HANGS)
-        return {'at_s': round(at, 1), 'victim': str(label), 'round': round_, 'recovery_s': round(recovery, 2)}
+        kind = next(self.kinds)
+        label, pid = self.wait_until(lambda: self.strike(kind), f'a living {kind}')
+        began = time.monotonic()
+        recovery = Recovery(self.folder, self.workers, EVERY, label, pid)
+        self.wait_until(recovery.started_again, f'the next process of {label}')
+        again = time.monotonic()
+        self.wait_until(recovery.over, f'the recovery from the death of {label}')
+        return {'at_s': round(began - self.began, 1), 'victim': label, 'round': recovery.round,
+                'started_again_s': round(again - began, 2), 'recovery_s': round(time.monotonic() - began, 2)}
 
-    def processes(self) -> list[tuple[str, int]]:
-        """Return (label, process id) of each node that the launcher has started last."""
-        found = re.findall(r'\[([\w-]+)\]: process started with pid \[(\d+)\]', (self.folder.log / 'launch.log').read_text())
-        return sorted({label: int(pid) for label, pid in found}.items())
+    def strike(self, kind: str) -> tuple[str, int] | None:
+        """Kill one of the living processes of ``kind``; return its label and id, None while none lives."""
+        newest = dict(launch_log.started(self.log))
+        living = sorted((label, pid) for label, pid in newest.items() if launch_log.lives(pid))
+        victims = [(label, pid) for label, pid in living if kind_of(label) == kind]
+        if not victims:
+            return None
+        self.segments |= {path for _, pid in living for path in shared_memory.mapped(pid)}
+        label, pid = victims[self.rng.integers(len(victims))]
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            return label, pid
+        return None
 
     # What came of it
 
@@ -186,12 +205,18 @@ class Chaos:
         solved = self.folder.bundle.exists() and evaluate_bundle(
             self.folder.bundle, TASK, EPISODES, self.seed)['success_rate'] >= BAR
         return {f'{self.count} processes were killed, and the run came to its end': len(kills) == self.count and status == 0,
+                'every node kind was killed': self.killed_all(kills),
                 f'no recovery took longer than {self.limit} s': all(k['recovery_s'] <= self.limit for k in kills),
                 'the count equals the frames of the committed episodes': bool(rows) and self.counted_right(rows[-1]),
                 'every round has its row': [int(row['round']) for row in rows] == list(range(len(rows))),
                 'the task is solved': solved,
                 'no process is left': not self.left_over(),
                 'no shared-memory segment of the run is left': not left}
+
+    @staticmethod
+    def killed_all(kills: list[dict]) -> bool:
+        """Whether each kind of node is among the victims."""
+        return {kind_of(kill['victim']) for kill in kills} == set(EXECUTABLES)
 
     def counted_right(self, row: dict) -> bool:
         """Whether the last count equals the frames of the episodes that both learners hold for these rounds."""
@@ -213,8 +238,8 @@ class Chaos:
         return sum(count for key, count in episodes.items() if key in rounds) * (tasks.by_name(TASK).steps + 1)
 
     def left_over(self) -> list[str]:
-        """Return the command lines of nodes of this run that still live."""
-        found = []
+        """Return the command lines of nodes of this run that still live, and the zombies of those that do not."""
+        found = [f'zombie {pid}' for pid in launch_log.zombies(self.log)]
         for entry in Path('/proc').glob('[0-9]*/cmdline'):
             with contextlib.suppress(OSError):
                 words = entry.read_bytes().decode(errors='replace').split('\0')

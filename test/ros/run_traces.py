@@ -1,12 +1,14 @@
 """What a run leaves on the machine: processes, and segments of shared memory."""
 from pathlib import Path
 
+from hac_ros.launching import launch_log
+
 MEMORY = Path('/dev/shm')
 
 
 def living(run) -> set[int]:
     """Return the ids of the processes that were told of the folder of ``run``, zombies included."""
-    found = set()
+    found = set(launch_log.zombies(run.folder / 'log' / 'launch.log'))      # their command lines are empty
     for process in Path('/proc').glob('[0-9]*'):
         words = _read(process / 'cmdline')
         if str(run.folder).encode() in words or f'folder:={run.folder.parent}'.encode() in words:
