@@ -1,4 +1,6 @@
 """Claims about the running statistics, with the 2020 work's printed table as golden data."""
+import math
+
 import numpy as np
 import pytest
 
@@ -100,6 +102,23 @@ def test_a_far_offset_does_not_cancel_the_deviation():
     rows = samples(1, 1000) + 1e7
     merged = rs.merge_all([rs.of_samples(part)[0] for part in np.split(rows, 10)])
     np.testing.assert_allclose(rs.std(merged, np.zeros(3)), rows.std(axis=0), rtol=1e-6)
+
+
+@pytest.mark.parametrize('offset', [1.3, 1e6])
+def test_a_million_rows_keep_mean_and_deviation_within_1e_12_of_exact_sums(offset):
+    rows = samples(5, 1_000_000, 2) + offset
+    moments, _ = rs.of_samples(rows)
+    std, scale = rs.std(moments, np.zeros(2)), np.abs(rows).max()
+    for column, values in enumerate(rows.T):
+        mean = math.fsum(values) / len(values)      # fsum rounds once, at the end
+        assert abs(moments.mean[column] - mean) <= 1e-12 * scale
+        assert abs(std[column] - math.sqrt(math.fsum(np.square(values - mean)) / len(values))) <= 1e-12 * scale
+
+
+@pytest.mark.parametrize('rows', [100_000, 1_000_000])
+def test_equal_rows_have_that_mean_and_no_deviation(rows):
+    moments, _ = rs.of_samples(np.full((rows, 2), 0.1))
+    assert (np.abs(moments.mean - 0.1) <= 1e-15).all() and (rs.std(moments, np.zeros(2)) <= 1e-15).all()
 
 
 def test_counts_beyond_float32_go_on_counting():
