@@ -71,7 +71,7 @@ def measure(given: dict[str, str]) -> dict:
         for count, delay in [*itertools.product(workers, [None]), *itertools.product(apart, delays)]:
             report['cases'].append(Case(value['task'], count, arms, rounds, seed, limit, delay, loss).measure())
             print(_line(report['cases'][-1]), file=sys.stderr, flush=True)
-    except (TimeoutError, KeyboardInterrupt) as error:      # what was measured before has taken minutes
+    except (OSError, KeyboardInterrupt) as error:      # a timeout too: what was measured before has taken minutes
         report['ended_early'] = str(error) or 'interrupted'
     report['load_after'] = [round(average, 1) for average in os.getloadavg()]
     report['model'] = model([case for case in report['cases'] if case['delay_ms'] is None])

@@ -1,4 +1,6 @@
 """`hac bench workers`: the network that it makes and the model that it fits. The measurement is a command of its own."""
+import re
+import shutil
 import subprocess
 import sys
 
@@ -45,6 +47,18 @@ def test_frames_take_their_time_from_machine_to_machine_and_some_are_lost():
     assert 100 < int(sent) < 125
     assert network.sent[0] > network.received[1] > 0
     assert network.names[0] not in subprocess.check_output(['ip', 'netns', 'list'], text=True)
+
+
+# Root as in many containers. Exec gives root all that is in its bounding set, so it must go from there.
+UNPRIVILEGED = ['setpriv', '--bounding-set', '-sys_admin,-net_admin', '--inh-caps', '-sys_admin,-net_admin']
+ASK_MISSING = 'from hac_ros.cli.bench_network import missing; print(missing())'
+
+
+@pytest.mark.skipif(bool(missing()) or shutil.which('setpriv') is None, reason=missing() or 'setpriv is not installed')
+def test_root_that_may_not_make_namespaces_is_told_so_before_anything_is_measured():
+    said = subprocess.check_output([*UNPRIVILEGED, sys.executable, '-c', ASK_MISSING], text=True)
+    name = re.match(r'no network namespace can be made: ip netns add (\w+): .*not permitted', said)[1]
+    assert name not in subprocess.check_output(['ip', 'netns', 'list'], text=True), 'it is tried without a trace'
 
 
 def case(workers, learner):
