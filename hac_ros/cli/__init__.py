@@ -12,6 +12,7 @@ VERBS = {
     'report': ('hac_ros.cli.report', 'make a page of figures and warnings from runs'),
     'render': ('hac_ros.cli.render', 'film a bundle, its subgoals drawn in the scene'),
     'launch': ('hac_ros.cli.launch', 'run one of the launch files'),
+    'statistics': ('hac_ros.cli.statistics', 'freeze, save, load or reset the statistics of a run'),
     'deploy': ('hac_ros.cli.deploy', 'drive a Fetch, emulated or real, with a bundle'),
     'bench': ('hac_ros.cli.bench', 'measure throughput and latency'),
     'doctor': ('hac_ros.cli.doctor', 'tell what is there, what is missing and how to mend it'),
@@ -49,7 +50,7 @@ def main(argv=None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog='hac', formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog='verbs:\n' + ''.join(f'  {verb:<10} {text}\n' for verb, (_, text) in VERBS.items()) +
+        epilog='verbs:\n' + ''.join(f'  {verb:<11}{text}\n' for verb, (_, text) in VERBS.items()) +
                '\n`hac VERB --help` tells what a verb accepts.')
     parser.add_argument('verb', choices=VERBS, metavar='verb')
     return parser

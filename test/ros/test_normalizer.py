@@ -1,6 +1,8 @@
 """What may be asked of the running statistics of a run, of the real node, which is killed on the way."""
 import json
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -94,6 +96,34 @@ def test_statistics_are_saved_frozen_reset_and_loaded_and_a_killed_normalizer_fo
     refused = node.ask(topics.LOAD)
     assert not refused.success and 'do not match their digest' in refused.message
     assert node.contribute(6, 6, incarnation=7).count == 2 * ROWS, 'nothing was changed'
+
+
+def hac_statistics(*words):
+    """Run the command and return its exit status and what it said."""
+    result = subprocess.run([sys.executable, '-m', 'hac_ros.cli', 'statistics', *words], capture_output=True, text=True,
+                            timeout=120)
+    return result.returncode, result.stdout + result.stderr
+
+
+def test_statistics_are_changed_from_the_command_line(wire):
+    node = Normalizer(wire)
+    node.start()
+    node.contribute(0, 0)
+    status, said = hac_statistics('load', f'run:={RUN}')
+    assert status == 1 and 'statistics.json' in said, 'there is no file yet'
+    assert hac_statistics('save', f'run:={RUN}')[0] == 0 and (wire.root / RUN / 'statistics.json').exists()
+    assert hac_statistics('freeze', f'run:={RUN}') == (0, 'statistics stay as they are from version 3 on\n')
+    assert node.contribute(0, 1).frozen
+    assert hac_statistics('unfreeze', f'run:={RUN}')[0] == 0 and node.contribute(0, 2).count == 3 * ROWS
+    assert hac_statistics('reset', f'run:={RUN}') == (0, 'statistics begin at count 0 with version 5\n')
+
+
+@pytest.mark.parametrize('words, why', [
+    (['save'], 'run:= did not come'), (['save', 'run:=../x'], 'run name'), (['melt', f'run:={RUN}'], 'melt'),
+    (['save', 'run:=nobody', 'limit:=1'], 'no normalizer of a run nobody has answered within 1 s')])
+def test_what_cannot_be_asked_is_refused_in_one_line(words, why):
+    status, said = hac_statistics(*words)
+    assert status == 2 and why in said and said.count('\n') == 1, said
 
 
 def test_wire_and_node_agree_on_what_the_first_weights_are_for():
