@@ -1,5 +1,7 @@
 """Workers that join, leave and come back while a training runs."""
 import signal
+import subprocess
+import sys
 
 import pytest
 from training_run import TrainingRun
@@ -24,6 +26,17 @@ def worker(processes, tmp_path):
         return [processes.start(name, f'/{RUN}/worker_{number}', **common)
                 for name in ('planner', 'controller', 'mujoco_bridge')]
     return start
+
+
+@pytest.fixture
+def launched(tmp_path):
+    """Join by the launch file, as from another machine: with a folder of its own. Its nodes end with the launcher."""
+    words = {'run': RUN, 'task': 'reach', 'arms': 2, 'seed': 7, 'worker': 4, 'folder': tmp_path / 'elsewhere'}
+    process = subprocess.Popen([sys.executable, '-m', 'hac_ros.cli', 'launch', 'worker.launch.xml',
+                                *(f'{key}:={value}' for key, value in words.items())], stdin=subprocess.DEVNULL)
+    yield process
+    process.kill()
+    process.wait()
 
 
 class Includes:
@@ -67,17 +80,16 @@ def stuck_in_and_back(listener, includes, nodes, left_out):
     assert back[-1][0] > left + 1
 
 
-def test_a_worker_joins_late_dies_or_is_stuck_is_left_out_and_comes_back(run, worker, listener):
+def test_a_worker_joins_late_dies_or_is_stuck_is_left_out_and_comes_back(run, worker, listener, request):
     left_out = LeftOut(listener)
     includes = Includes(listener)
     listener.until(lambda: includes.rounds(0) and includes.rounds(0)[0][1] >= 3, 'three rounds of the first worker')
-    nodes = worker(4)
+    launcher = request.getfixturevalue('launched')
     joined = listener.until(lambda: includes.rounds(4), 'a round of the worker that joined')
     assert joined[0][0] >= 3, 'it began where the others were'
     listener.until(lambda: includes.rounds(4)[-1][1] > joined[0][0] + 1, 'further rounds of it')
-    for node in nodes:
-        node.send_signal(signal.SIGKILL)
-        node.wait(30)
+    launcher.send_signal(signal.SIGKILL)
+    launcher.wait(30)
     left = includes.rounds(4)[-1][1]
     listener.until(lambda: includes.rounds(0)[0][1] > left + 4, 'rounds of the first worker without it')
     nodes = worker(4)
