@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hac_ros.config import Checked, option
+from hac_ros.learning.decline import decline
 from hac_ros.proposals import Proposals
 from hac_ros.run_history import RunHistory, StatisticsHistory
 
@@ -159,16 +160,14 @@ def decay(run: RunHistory, thresholds: Thresholds = Thresholds()) -> Finding | N
     for column, what in (('evaluation/probe_accuracy', 'low-level accuracy'),
                          ('evaluation/success_rate', 'success')):
         steps, values = run.measured(column)
-        if len(values) < 6:
-            continue
-        means = np.convolve(values, np.ones(3) / 3, mode='valid')
-        best = int(means[:-3].argmax()) if len(means) > 3 else 0
-        if means[best] - means[-1] > thresholds.decay:
+        found = decline(values)
+        if found is not None and found.fall > thresholds.decay:
             level = 'controller' if column.endswith('accuracy') else 'planner'
             return Finding(
-                'decay', f'The {what} decays: {means[best]:.2f} around step {steps[best + 1]:.0f}, '
-                f'{means[-1]:.2f} now (means of three evaluations).',
-                f'The best bundle is kept. Lower {level}.learning_rate or {level}.updates, or stop the run earlier.')
+                'decay', f'The {what} decays: {found.before:.2f} around step {steps[found.first + 1]:.0f}, '
+                f'{found.now:.2f} now (means of three evaluations).',
+                f'The best bundle is kept. Lower {level}.learning_rate or {level}.updates, stop the run earlier, or let '
+                'training go back by itself (return_to_best:=0.15).')
     return None
 
 
