@@ -17,7 +17,7 @@ KEYS = ('round', STEPS)
 COLUMNS = (
     'planner/success', 'planner/mean_reward', 'planner/actor_loss', 'planner/critic_loss', 'planner/q_mean',
     'planner/q_start', 'planner/subgoal_std', 'planner/state_dependence', 'planner/goal_dependence',
-    'planner/out_of_reach', 'planner/object_moved', 'planner/updates',
+    'planner/out_of_reach', 'planner/object_moved', 'planner/updates', 'planner/returns_to_best',
     'controller/accuracy', 'controller/mean_reward', 'controller/actor_loss', 'controller/critic_loss',
     'controller/q_mean', 'controller/updates',
     'normalizer/workers', 'normalizer/count', 'normalizer/rejected', 'normalizer/drift',
@@ -135,9 +135,13 @@ class MetricsTable:
 
 
 def read_rows(path) -> list[dict[str, str]]:
-    """Return the rows of a metrics.csv, column -> text, empty where nothing was measured."""
-    with open(path, encoding='utf-8', newline='') as file:
-        return list(csv.DictReader(file))
+    """Return the rows of a metrics.csv, column -> text, empty where nothing was measured.
+
+    Another process may be about to write it: a last line that is not whole yet is left out.
+    """
+    content = Path(path).read_text(encoding='utf-8')
+    header, *rows = content[:content.rfind('\n') + 1].splitlines() or ['']
+    return list(csv.DictReader([header, *_sound_rows(rows, header.count(','))]))
 
 
 def _sound_rows(rows: list[str], commas: int) -> list[str]:

@@ -14,7 +14,7 @@ from tensorboard.plugins.custom_scalar.metadata import CONFIG_SUMMARY_TAG
 
 from hac_ros.atomic_files import WriteFailed
 from hac_ros.metrics_events import CURVES, MetricsEvents
-from hac_ros.metrics_table import COLUMNS, MetricsTable
+from hac_ros.metrics_table import COLUMNS, MetricsTable, read_rows
 
 ROUNDS = 4
 
@@ -224,3 +224,14 @@ def test_a_full_disk_stops_neither_rows_nor_later_events(tmp_path):
     log.write({'environment_steps': 2400, 'planner/success': 1.0})
     log.close()
     assert [event.step for event in events(tmp_path).Scalars('planner/success')] == [800, 2400]
+
+
+def test_whoever_reads_along_sees_whole_rows_only(tmp_path):
+    path = tmp_path / 'metrics.csv'
+    whole = written(path)
+    rows = read_rows(path)
+    assert [row['round'] for row in rows] == [str(round_) for round_ in range(ROUNDS)]
+    last = whole[:-1].rfind(b'\n') + 1
+    for cut in range(last, len(whole)):
+        path.write_bytes(whole[:cut])
+        assert read_rows(path) == rows[:-1]
