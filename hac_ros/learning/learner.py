@@ -89,7 +89,8 @@ class Learner:
         tensors = {f'td3/{k}': v for k, v in self.td3.state().items()} | {f'replay/{k}': v for k, v in replay.items()}
         if self.probe is not None:
             tensors |= {'probe/observation': self.probe[0], 'probe/goal': self.probe[1]}
-        return tensors, {'level': self.level.name, 'task': self.task.name, 'updates': self.td3.updates, 'replay': info,
+        return tensors, {'level': self.level.name, 'task': self.task.name, 'updates': self.td3.updates,
+                         'hold': self.td3.hold, 'replay': info,
                          'metrics': {k: None if np.isnan(v) else v for k, v in self.metrics.items()}}
 
     def load_state(self, tensors: dict[str, np.ndarray], info: dict):
@@ -97,7 +98,7 @@ class Learner:
         wanted = self.level.name, self.task.name
         if (info['level'], info['task']) != wanted:
             raise ValueError(f'checkpoint of {info["level"]} on {info["task"]} came, {" on ".join(wanted)} is wanted')
-        self.td3.load_state(_part(tensors, 'td3/'), info['updates'])
+        self.td3.load_state(_part(tensors, 'td3/'), info['updates'], info.get('hold'))
         self.replay.load_state(_part(tensors, 'replay/'), info['replay'])
         probe = _part(tensors, 'probe/')
         self.probe = (probe['observation'], probe['goal']) if probe else None

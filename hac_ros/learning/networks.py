@@ -99,3 +99,9 @@ class Adam:
         denominator = self.square.sqrt().add_(self.EPSILON * scale)
         rate = self.learning_rate * scale / (1 - self.BETA1 ** self.steps)
         self.parameters.addcdiv_(self.mean, denominator, value=-rate)
+
+    def rescale(self, steps: int):
+        """Let moments that ``steps`` steps made stand for as many as ``self.steps``: unbiased they are the same."""
+        if steps:
+            self.mean.mul_((1 - self.BETA1 ** self.steps) / (1 - self.BETA1 ** steps))
+            self.square.mul_((1 - self.BETA2 ** self.steps) / (1 - self.BETA2 ** steps))

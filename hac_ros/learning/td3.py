@@ -40,6 +40,15 @@ class Batch:
         return Batch(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """A level's state at one time. ``tensors``: as ``Td3.state()`` gives them; ``hold``: updates in which the actor rests."""
+
+    tensors: dict[str, np.ndarray]
+    updates: int
+    hold: int
+
+
 class Td3:
     """Networks, targets and optimisers of one level.
 
@@ -101,8 +110,12 @@ class Td3:
         """Return every vector that an update depends on (copies)."""
         return {name: _copied(vector) for name, vector in self._state_vectors().items()}
 
-    def load_state(self, tensors: dict[str, np.ndarray], updates: int):
-        """Go on from ``state``; raises ValueError where a vector is missing or of another size."""
+    def load_state(self, tensors: dict[str, np.ndarray], updates: int, hold: int | None = None):
+        """Go on from ``state``; raises ValueError where a vector is missing or of another size.
+
+        ``hold``: updates in which the actor rests; None: as ``start_from`` set it.
+        """
+        self.hold = self.hold if hold is None else hold
         for name, vector in self._state_vectors().items():
             came = None if name not in tensors else tensors[name].shape
             if came != tuple(vector.shape):
@@ -110,7 +123,23 @@ class Td3:
                                  'it is of other settings')
             vector.copy_(torch.from_numpy(np.array(tensors[name], dtype=np.float32)))
         self.updates = self.critic_adam.steps = updates
-        self.actor_adam.steps = max(0, updates // self.config.policy_delay - self.hold // self.config.policy_delay)
+        self.actor_adam.steps = self._actor_steps(updates, self.hold)
+
+    def snapshot(self) -> Snapshot:
+        """Return what ``go_back`` takes (copies)."""
+        return Snapshot(self.state(), self.updates, self.hold)
+
+    def go_back(self, earlier: Snapshot):
+        """Take the networks of ``earlier``; the count of updates, by which schedules and training go, goes on.
+
+        Adam's moments come back with the networks that they belong to: those of the networks that are given up point
+        elsewhere, and without any the first steps would be the longest. They are scaled, since Adam divides them by what
+        the count makes of them. An actor that rested then, because its critics were new, rests as long again.
+        """
+        then, rest = earlier.updates, earlier.hold - earlier.updates
+        self.load_state(earlier.tensors, self.updates, self.updates + rest if rest > 0 else earlier.hold)
+        self.critic_adam.rescale(then)
+        self.actor_adam.rescale(self._actor_steps(then, earlier.hold))
 
     def start_from(self, tensors: dict[str, np.ndarray], critics: dict[str, np.ndarray]):
         """Take actors as ``tensors()`` names them and, where given, critics as ``state()`` does; the rest begins anew.
@@ -167,6 +196,9 @@ class Td3:
         self.critic_target_layers = self.critic_net.views(self.critic_target)
         self.critic_gradient_layers = self.critic_net.views(self.critic_gradient)
         self.first_layers = [(weight[:1], bias[:1]) for weight, bias in self.critic_layers]
+
+    def _actor_steps(self, updates: int, hold: int) -> int:
+        return max(0, updates // self.config.policy_delay - hold // self.config.policy_delay)
 
     def _state_vectors(self) -> dict[str, torch.Tensor]:
         vectors = {name: getattr(self, name) for name in self.VECTORS}
