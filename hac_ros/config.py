@@ -101,6 +101,8 @@ class EvaluationConfig(Checked):
     stop: bool = option(True, 'End the run when the bar is reached')
     max_steps: int = option(100_000, 'End the run after so many environment steps: a preset gives it', low=1, high=10**9)
     limit: int = option(0, 'Overrides max_steps; 0: max_steps holds', low=0, high=10**9)
+    return_to_best: float = option(0.0, 'Learners go back to the networks of the best evaluation when the mean success of '
+                                   'three lies so far below the best mean of three before; 0: never', low=0.0, high=1.0)
     render_every: int = option(0, 'Evaluations from one film to the next, in the run\'s films/; 0: none',
                                low=0, high=10**6)
 

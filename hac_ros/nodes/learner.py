@@ -5,14 +5,17 @@ from dataclasses import dataclass
 import torch
 
 from hac_ros import atomic_files, messages, records, run_folder, tasks, topics
-from hac_ros.config import RunConfig, option
+from hac_ros.config import EvaluationConfig, RunConfig, option
 from hac_ros.learning import checkpoint, origin
 from hac_ros.learning.holdings import Holdings, participants
 from hac_ros.learning.journal import EpisodeJournal
 from hac_ros.learning.learner import Learner
+from hac_ros.learning.return_rule import ReturnRule
+from hac_ros.learning.returning import Returning
 from hac_ros.nodes import process
 from hac_ros.nodes.health import Health
 from hac_ros.nodes.ownership import Ownership
+from hac_ros.nodes.verdicts import Verdicts
 from hac_ros.parameters import declare, declare_levels
 
 from rclpy.node import Node
@@ -51,6 +54,9 @@ class LearnerNode(Node):
         self.learner = Learner(self.number, self.task, level, self.config.seed, self.options.torch_device())
         if self.config.start_from:
             self.start()
+        evaluated = declare(self, EvaluationConfig, 'evaluation')
+        self.rule = ReturnRule(evaluated.return_to_best, evaluated.every, evaluated.lag)
+        self.returning = Returning(self.learner, self.rule)
         self.consumer = topics.CONSUMERS[self.number]
         self.incarnation = time.time_ns()
         self.version, self.last = 0, None
@@ -71,6 +77,8 @@ class LearnerNode(Node):
         self.folder, self.journal = folder.checkpoint, EpisodeJournal(folder.journal / self.consumer)
         self.restore()
         self.acknowledge()
+        if self.rule.limit:
+            self.verdicts = Verdicts(self, run, folder.metrics, self.rule, self.lacks_verdict, self.advance)
         topics.subscribe(self, topics.STATISTICS, self.on_statistics, run)
         topics.subscribe(self, topics.EPISODES[self.number], self.on_episodes, run)
 
@@ -135,13 +143,22 @@ class LearnerNode(Node):
         held = self.holdings.all_next()
         self.receipts.publish(messages.from_receipt(self.consumer, self.incarnation, held, self.config.run))
 
+    def lacks_verdict(self) -> bool:
+        """Whether the next version, whose statistics are here, relies on a verdict that was not heard."""
+        return self.version in self.pending and self.rule.lacks(self.version)
+
     def advance(self) -> None:
-        """Train and publish every version whose statistics and episodes are here."""
-        while self.version in self.pending and self.holdings.covers(self.pending[self.version]):
+        """Train and publish every version whose statistics and episodes, and the verdict it relies on, are here."""
+        while (self.version in self.pending and self.holdings.covers(self.pending[self.version])
+               and not self.rule.lacks(self.version)):
             statistics = self.pending.pop(self.version)
             began = time.monotonic()
+            due = self.returning.before(self.version)
+            if due is not None:
+                self.get_logger().info(due.told())     # once more if this process dies; the recorder tells it once
             weights = self.learner.learn(statistics, self.version) if self.version else self.learner.initial_weights(statistics)
-            self.training[self.version] = {**self.learner.training_metrics(),
+            self.returning.after(self.version)
+            self.training[self.version] = {**self.learner.training_metrics(), **self.returning.metrics(),
                                            f'wall/{self.options.level}_learning': time.monotonic() - began}
             self.publish(weights)
             self.version += 1
@@ -177,6 +194,8 @@ class LearnerNode(Node):
         """Write the checkpoint part of this version; it also holds the version before, which the next round needs."""
         tensors, info = self.learner.state()
         kept = {f'learner/{name}': value for name, value in tensors.items()}
+        networks, returning = self.returning.state(weights.version)
+        kept.update({f'kept/{name}': value for name, value in networks.items()})
         for each in (self.last, weights):
             kept.update({f'weights/{each.version}/{name}': value for name, value in each.tensors.items()})
         updates = {str(each.version): each.updates for each in (self.last, weights)}
@@ -185,7 +204,7 @@ class LearnerNode(Node):
         checkpoint.write_part(self.folder, self.consumer, weights.version, kept,
                               {'learner': info, 'updates': updates, 'training': training,
                                'statistics': digests,
-                               'held': self.holdings.state()})
+                               'held': self.holdings.state(), **({'returning': returning} if returning else {})})
         oldest = checkpoint.oldest(self.folder)
         if oldest is not None:
             self.journal.drop_before(oldest - 1)      # it was written when the rounds up to oldest - 2 were held
@@ -204,12 +223,11 @@ class LearnerNode(Node):
         for reason in manifest.refused:
             self.get_logger().warning(reason)
         part = checkpoint.read_part(self.folder, self.consumer, manifest.version)
-        own = {name.removeprefix('learner/'): value for name, value in part.tensors.items() if name.startswith('learner/')}
-        self.learner.load_state(own, part.info['learner'])
+        self.learner.load_state(_below('learner/', part.tensors), part.info['learner'])
+        self.returning.load_state(_below('kept/', part.tensors), part.info.get('returning', {}), part.version)
         self.holdings.load_state(part.info['held'])
         for version in (part.version - 1, part.version):
-            prefix = f'weights/{version}/'
-            tensors = {n.removeprefix(prefix): v for n, v in part.tensors.items() if n.startswith(prefix)}
+            tensors = _below(f'weights/{version}/', part.tensors)
             self.training[version] = _from_json(part.info['training'][str(version)])
             self.last = records.Weights(self.number, version, version, part.info['updates'][str(version)], tensors,
                                         part.info['statistics'][str(version)])
@@ -219,6 +237,10 @@ class LearnerNode(Node):
     def close(self) -> None:
         """Give the node's name back."""
         self.ownership.release()
+
+
+def _below(prefix: str, tensors: dict) -> dict:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def _fit_for_json(values: dict[str, float]) -> dict:

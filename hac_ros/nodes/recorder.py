@@ -6,6 +6,7 @@ import time
 
 from hac_ros import atomic_files, config, diagnosis, domain_names, messages, tasks, topics
 from hac_ros.learning import checkpoint
+from hac_ros.learning.return_rule import ReturnRule
 from hac_ros.metrics_events import MetricsEvents
 from hac_ros.metrics_table import MetricsTable, read_rows
 from hac_ros.msg import RunStatus
@@ -53,6 +54,7 @@ class Recorder(Node):
         self.steps_per_round = run.arms * run.workers * steps
         rounds = training_rounds(self.evaluation.last_step, run.arms, steps, run.workers)
         self.schedule = Schedule(self.evaluation.every, self.evaluation.lag, rounds - 1)
+        self.rule = ReturnRule(self.evaluation.return_to_best, self.evaluation.every, self.evaluation.lag)
         self.end, self.judged, self.reached = rounds, -1, None
 
     def _open_table(self):
@@ -62,6 +64,7 @@ class Recorder(Node):
         for round_, row in enumerate(rows):
             if row['evaluation/confirmed']:
                 self.judge(round_, {name: float(value or 'nan') for name, value in row.items()})
+            self.rule.begin(round_)       # what was told already
         self.judged, self.steps = done - 1, int(rows[-1]['environment_steps']) if rows else 0
         self.progress = Progress(self.end * self.steps_per_round, self.steps)
         self.events = MetricsEvents(self.folder.tensorboard, self.steps)
@@ -108,10 +111,11 @@ class Recorder(Node):
     def judge(self, round_: int, values: dict[str, float]) -> None:
         """Permit further rounds, or end the run a fixed lag after the weights that reached the bar.
 
-        Raises ValueError for an evaluation that lacks its verdict.
+        Raises ValueError for an evaluation that lacks its verdict, or whose success is no share where that matters.
         """
         if missing := [name for name in VERDICT if name not in values]:
             raise ValueError(f'evaluation of round {round_}: {", ".join(missing)} did not come')
+        self.rule.hear(round_, values['evaluation/success_rate'])
         if round_ <= self.judged or not self.schedule.evaluates(round_):
             return
         self.judged = round_
@@ -129,6 +133,8 @@ class Recorder(Node):
         self.complete_checkpoint(int(row['round']))
         if 'evaluation/success_rate' in row:
             self.look()
+        if (due := self.rule.begin(int(row['round']))) is not None:
+            self.get_logger().warning(due.told())
         if int(row['round']) + 1 >= self.end:
             self.finish(int(row['round']) + 1)
         self.publish_status()

@@ -162,6 +162,7 @@ def test_six_nodes_killed_at_random_moments_leave_no_trace(undisturbed, start, l
     assert finished(run) == finished(undisturbed)
     folder, learner = run.folder / 'checkpoint', 'planner_learner'
     part = checkpoint.read_part(folder, learner, checkpoint.read_manifest(folder).version)
+    assert not any(name.startswith('kept/') for name in part.tensors), 'nobody asked for a return'
     arms = {round_: count for round_, _, count in part.info['learner']['replay']['seen']}
     arms |= {each.round: each.arms for each in EpisodeJournal(folder / 'journal' / learner).read({})}
     assert sorted(arms) == list(range(8))

@@ -13,14 +13,15 @@ KILLED_LIMIT = 240   # [s] for a run that takes ten alone on a free core
 
 
 class TrainingRun:
-    """One `hac train` in a process of its own; its folder is below ``root``."""
+    """One `hac train` in a process of its own; its folder is below ``root``. ``launch_file``: one to launch instead."""
 
-    def __init__(self, root: Path, run: str, **arguments):
+    def __init__(self, root: Path, run: str, launch_file: Path | None = None, **arguments):
         self.folder, self.run = root / run, run
         pairs = {**SHORT, 'run': run, 'folder': root, **arguments}
         self.output = open(root / f'{run}.out', 'w+', encoding='utf-8')
+        verb = ['train'] if launch_file is None else ['launch', str(launch_file)]
         self.process = subprocess.Popen(
-            [sys.executable, '-m', 'hac_ros.cli', 'train', *(f'{key}:={value}' for key, value in pairs.items())],
+            [sys.executable, '-m', 'hac_ros.cli', *verb, *(f'{key}:={value}' for key, value in pairs.items())],
             stdout=self.output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
 
     def wait(self) -> int:
