@@ -121,7 +121,8 @@ GRIPPER_ACTION = '/gripper_controller/gripper_action'               # control_ms
 TRAJECTORY_ACTION = '/arm_controller/follow_joint_trajectory'       # control_msgs/action/FollowJointTrajectory
 EPISODES = (CONTROLLER_EPISODES, PLANNER_EPISODES)     # by records.CONTROLLER, records.PLANNER
 WEIGHTS = (CONTROLLER_WEIGHTS, PLANNER_WEIGHTS)
-CONSUMERS = ('controller_learner', 'planner_learner', 'normalizer')   # who must hold a round before it ends
+LEARNERS = ('controller_learner', 'planner_learner')
+CONSUMERS = (*LEARNERS, 'normalizer')                  # who must hold a round before it ends
 
 
 def publisher(node, topic: Topic, run: str, worker: int = 0):

@@ -109,14 +109,17 @@ class LevelNode(Node):
         if turn is Turn.FOREIGN:
             self.health.note('states of another run or worker ignored')
         elif turn is Turn.REPEAT:
-            held = self.held.get(topics.CONSUMERS[self.number], 0)
-            if not state.terminal or state.id.round >= held:     # episodes are megabytes
-                self.send(self.answer)
+            self.repeat(state)
         elif turn is Turn.RESTART:
             self.health.note('rounds that could not be gone on with')
             self.restarts.publish(messages.from_id(state.id))
         elif turn is Turn.CONTINUE or self.begin(state):
             self.advance(state)
+
+    def repeat(self, state: ArmState) -> None:
+        """Send the answer to a repeated state again; episodes only until the learner holds them: they are megabytes."""
+        if not state.terminal or state.id.round >= self.held.get(topics.LEARNERS[self.number], 0):
+            self.send(self.answer)
 
     def begin(self, state: ArmState) -> bool:
         """Begin a round; return False, keeping the state, while no weights and statistics that fit are here."""

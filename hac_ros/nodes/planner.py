@@ -28,14 +28,18 @@ class PlannerNode(LevelNode):
         return messages.from_subgoals(self.level.act(state), header(state))
 
     def finished(self, episodes):
-        """Hold the round's observations ready for the statistics."""
+        """Hold the round's observations ready for the statistics: they go out when the learners hold the round."""
         if self.learns:
             self.contributor.finish(episodes.round, episodes.observation)
-            self.contribute()
 
     def on_receipt(self, msg):
-        """Contribute when a consumer holds more. When it is asked again, what the disk did not take is tried again."""
+        """Contribute the round when the last learner holds it."""
         super().on_receipt(msg)
+        self.contribute()
+
+    def repeat(self, state):
+        """Answer again, and try again what the disk did not take."""
+        super().repeat(state)
         self.contribute()
 
     def go_on(self):
@@ -50,7 +54,8 @@ class PlannerNode(LevelNode):
         try:
             newest = self.versions.newest_statistics()
             since = 0 if newest < 0 else self.versions.statistics(newest).since
-            contribution = self.contributor.next(newest, self.held.get('normalizer'), since)
+            learners = [self.held.get(learner, 0) for learner in topics.LEARNERS]
+            contribution = self.contributor.next(newest, self.held.get('normalizer'), since, learners)
         except atomic_files.WriteFailed as error:
             self.health.refuse('contribution not stored', error)
             return

@@ -25,7 +25,7 @@ SECTIONS = {'': config.RunConfig, 'bridge': config.BridgeConfig, 'normalizer': c
             'evaluation': config.EvaluationConfig, 'planner': config.PlannerConfig,
             'controller': config.ControllerConfig, 'flat': config.FlatConfig}
 VERDICT = ('evaluation/success_rate', 'evaluation/confirmed')
-PARTS = tuple(consumer for consumer in topics.CONSUMERS if consumer != 'normalizer')   # it has a journal only
+PARTS = topics.LEARNERS       # the normalizer has a journal only
 
 
 class Recorder(Node):

@@ -177,6 +177,16 @@ def test_a_contribution_waits_for_the_statistics_before_it():
     assert contributor.next(newest_statistics=4, held=3) is not None
 
 
+@pytest.mark.parametrize('learners', [(3, 4), (4, 3), (0, 0), (4, 6)], ids=['first', 'second', 'none', 'beyond a gap'])
+def test_a_contribution_waits_until_both_learners_hold_the_round(learners):
+    contributor = Contributor(0, 2, SPACE)
+    contributor.finish(3, observations(0, 3))
+    assert contributor.next(4, held=3, learners=learners) is None
+    sent = contributor.next(4, held=3, learners=(4, 4))
+    assert sent.id.last_round == 3
+    assert contributor.next(4, held=3, learners=learners) is sent, 'a learner that comes back may tell less for a moment'
+
+
 def test_overlapping_incarnations_are_refused():
     ledger = started(1, version=4)
     for contribution in history(0, (), 3):

@@ -1,11 +1,11 @@
 """A bridge that waits repeats its state: it gets the answer again, but no episodes that the learner holds already."""
-import numpy as np
 import pytest
+import still_round
+from still_round import answered
 from wire import ARMS, LEVELS, RUN, SEED, TASK, Wire, give_pair
 
 from hac_ros import messages, records, topics
 from hac_ros.learning.learner import Learner
-from hac_ros.simulation.simulation import Simulation
 from rclpy.duration import Duration
 
 HELD = topics.CONSUMERS[records.PLANNER]
@@ -17,15 +17,8 @@ def wire(listener, processes, tmp_path):
 
 
 def states(take=0):
-    """Yield the messages of a round in which nobody moves."""
-    simulation = Simulation(TASK, ARMS, SEED)
-    simulation.reset(0)
-    for step in range(TASK.steps + 1):
-        s = simulation
-        yield messages.from_arm_state(records.ArmState(
-            records.StepId(RUN, 0, 0, take, step), TASK.observation.name, TASK.steps, s.observation, s.achieved_goal,
-            s.desired_goal, s.reward, s.success))
-        simulation.step(np.zeros((ARMS, 4)))
+    """Return the messages of a take of round 0."""
+    return still_round.states(TASK, ARMS, SEED, records.StepId(RUN, 0, 0, take, 0))
 
 
 def test_episodes_are_sent_again_until_the_learner_holds_them(wire):
@@ -33,7 +26,7 @@ def test_episodes_are_sent_again_until_the_learner_holds_them(wire):
     answers, episodes = wire.hears(topics.SUBGOAL), wire.hears(topics.PLANNER_EPISODES)
     weights = {records.PLANNER: Learner(records.PLANNER, TASK, LEVELS[records.PLANNER], SEED).initial_weights()}
     give_pair(wire, records.PLANNER, weights)
-    first, second, third = (list(states(take)) for take in range(3))
+    first, second, third = (states(take) for take in range(3))
     for message in first[:-1]:
         wire.insists(topics.ARM_STATE, message, lambda m=message: answered(m, answers))
     wire.insists(topics.ARM_STATE, first[-1], lambda: len(episodes) > 1)
@@ -51,8 +44,3 @@ def test_episodes_are_sent_again_until_the_learner_holds_them(wire):
     wire.insists(topics.ARM_STATE, third[0], lambda: answered(third[0], answers))
     wire.listener.executor.spin_once(timeout_sec=0.1)
     assert len(episodes) == before + 1
-
-
-def answered(state, answers) -> bool:
-    """Whether the newest answer is to this state."""
-    return bool(answers) and messages.to_id(answers[-1].id) == messages.to_id(state.id)

@@ -4,27 +4,27 @@ import subprocess
 import sys
 
 import pytest
+import still_round
 from training_run import TrainingRun
 
-from hac_ros import topics
+from hac_ros import records, tasks, topics
 
-RUN = 'joined'
+RUN, ARMS, SEED = 'joined', 2, 7
 
 
 @pytest.fixture
 def run(tmp_path):
-    training = TrainingRun(tmp_path, RUN, arms=2, max_steps=100_000, evaluate_every=12, pace=8.0, patience=2.0)
+    training = TrainingRun(tmp_path, RUN, arms=ARMS, max_steps=100_000, evaluate_every=12, pace=8.0, patience=2.0)
     yield training
     training.stop()
 
 
 @pytest.fixture
 def worker(processes, tmp_path):
-    """Start the three nodes of a worker; return its processes."""
-    def start(number):
-        common = {'run': RUN, 'folder': tmp_path, 'task': 'reach', 'arms': 2, 'seed': 7, 'worker': number}
-        return [processes.start(name, f'/{RUN}/worker_{number}', **common)
-                for name in ('planner', 'controller', 'mujoco_bridge')]
+    """Start the three nodes of a worker, or those that are named; return its processes."""
+    def start(number, names=('planner', 'controller', 'mujoco_bridge'), **other):
+        settings = {'run': RUN, 'folder': tmp_path, 'task': 'reach', 'arms': ARMS, 'seed': SEED, 'worker': number, **other}
+        return [processes.start(name, f'/{RUN}/worker_{number}', **settings) for name in names]
     return start
 
 
@@ -107,3 +107,42 @@ def test_a_worker_joins_late_dies_or_is_stuck_is_left_out_and_comes_back(run, wo
     steps = [int(row['environment_steps']) for row in rows]
     assert steps == sorted(set(steps)) and steps[0] == 2 * 50
     assert all(int(float(row['normalizer/count'])) == int(row['environment_steps']) // 50 * 51 for row in rows)
+
+
+class PlayedBridge:
+    """The test in the place of the bridge of worker 4."""
+
+    def __init__(self, listener):
+        self.listener, self.commands, self.receipts = listener, [], {}
+        self.states = topics.publisher(listener.node, topics.ARM_STATE, RUN, 4)
+        topics.subscribe(listener.node, topics.ARM_COMMAND, self.commands.append, RUN, 4)
+        topics.subscribe(listener.node, topics.RECEIPT, self.on_receipt, RUN)
+
+    def on_receipt(self, msg):
+        self.receipts[msg.consumer] = dict(zip(msg.workers, msg.rounds))
+
+    def insists(self, state, condition, what):
+        """Send ``state`` until ``condition()`` holds."""
+        def done():
+            if not condition():
+                self.states.publish(state)
+            return condition()
+        self.listener.until(done, what)
+
+
+def test_a_worker_that_ends_when_one_of_two_learners_holds_its_round_stops_nobody(run, worker, listener):
+    includes, bridge = Includes(listener), PlayedBridge(listener)
+    listener.until(lambda: includes.rounds(0), 'a round of the first worker')
+    planner, controller = worker(4, ('planner', 'controller'))
+    listener.until(lambda: bridge.states.get_subscription_count() == 2, 'planner and controller')
+    first = records.StepId(RUN, 4, max(includes.versions) - 1, 0, 0)
+    *states, last = still_round.states(tasks.by_name('reach'), ARMS, SEED, first)
+    for state in states:
+        bridge.insists(state, lambda s=state: still_round.answered(s, bridge.commands), f'answer to {state.id}')
+    controller.send_signal(signal.SIGSTOP)      # it has answered, but cannot hand on the round
+    bridge.insists(last, lambda: bridge.receipts['planner_learner'].get(4) == first.round + 1, 'the planner hands it on')
+    for node in (planner, controller):
+        node.send_signal(signal.SIGKILL)
+        node.wait(30)
+    listener.until(lambda: includes.rounds(0)[0][1] > first.round + 6, 'rounds of the first worker without it')
+    assert not includes.rounds(4) and bridge.receipts['controller_learner'].get(4, 0) == 0
