@@ -16,6 +16,7 @@ NODES = [
     'normalizer',
     'planner',
     'controller',
+    'membership',
     'learner',
     'evaluator',
     'recorder',

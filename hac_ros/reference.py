@@ -38,6 +38,7 @@ DECLARED = {
     'guard': (_RUN, ('guard', config.GuardConfig)),
     'planner': (_RUN, _ACTING, *_LEVELS),
     'controller': (_RUN, _ACTING, *_LEVELS),
+    'membership': (_RUN,),
     'normalizer': (_RUN, _ACTING, _NORMALIZER),
     'planner_learner': (_RUN, _LEARNER, _EVALUATION, *_LEVELS),
     'controller_learner': (_RUN, _LEARNER, _EVALUATION, *_LEVELS),

@@ -20,12 +20,14 @@ class Ledger:
     ``workers``: a version waits for the workers 0 .. workers - 1 from the start, and for every other one from its first
     contribution on; not for those that were left out, until they contribute again. One that was left out time and
     again is waited for only when it has caught up by itself: otherwise it would hold up all others for ever.
+    ``frames``: observations of a worker's round, which every contribution must have; None: they are not counted.
     """
 
     TRIES = 3
 
-    def __init__(self, space, workers: int, initial: Moments | None = None, live: bool = True):
-        self.space, self.frozen = space, not live
+    def __init__(self, space, workers: int, initial: Moments | None = None, live: bool = True,
+                 frames: int | None = None):
+        self.space, self.frozen, self._frames = space, not live, frames
         self.initial = running_statistics.empty(space.size) if initial is None else initial
         self.since = 0                               # rounds from this one on are added to ``initial``
         self.version = 0                             # the next to be made
@@ -40,12 +42,10 @@ class Ledger:
         """Keep ``contribution`` if it is the newest of its incarnation; return whether it was.
 
         Raises ValueError if its rounds overlap those of another incarnation of the worker (they would count twice)
-        or run ahead of the versions.
+        or run ahead of the versions, or if it has not as many samples as its rounds.
         """
         key = contribution.id
-        if key.last_round < key.first_round:
-            raise ValueError(f'contribution of worker {key.worker} for rounds {key.first_round} to {key.last_round} '
-                             'came: it ends before it begins')
+        self._check_samples(contribution)
         known = self._newest.get((key.worker, key.incarnation))
         if known is not None and known.id.sequence >= key.sequence:
             return False
@@ -65,6 +65,15 @@ class Ledger:
         if self._left_out[key.worker] < self.TRIES or self.held(key.worker) >= self.version - 1:
             self.awaited.add(key.worker)
         return True
+
+    def _check_samples(self, contribution: Contribution) -> None:
+        key, came = contribution.id, contribution.moments.count + contribution.rejected
+        rounds = key.last_round - key.first_round + 1
+        what = f'contribution of worker {key.worker} for rounds {key.first_round} to {key.last_round}'
+        if rounds < 1:
+            raise ValueError(f'{what} came: it ends before it begins')
+        if self._frames is not None and came != rounds * self._frames:
+            raise ValueError(f'{what}: {came} samples came, {rounds} x {self._frames} = {rounds * self._frames} are wanted')
 
     def _of(self, worker: int) -> list[Contribution]:
         own = [c for (number, _), c in self._newest.items() if number == worker]

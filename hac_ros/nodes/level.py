@@ -6,6 +6,7 @@ from hac_ros.config import ActingConfig, RunConfig
 from hac_ros.learning.bundle import level_configs
 from hac_ros.learning.flat import actors
 from hac_ros.nodes.health import Health
+from hac_ros.nodes.membership import Membership, joins
 from hac_ros.nodes.ownership import Ownership
 from hac_ros.parameters import declare, declare_levels
 from hac_ros.protocol import Follower, Turn, Versions
@@ -41,6 +42,7 @@ class LevelNode(Node):
         self.versions = Versions([self.number]) if self.learns else acting.Frozen(bundle, self.number)
         self.waiting: ArmState | None = None
         self.answer = None
+        self.membership = Membership(self, self.config, joins(self.config) and self.learns)
         self._open_topics()
 
     def _open_topics(self):

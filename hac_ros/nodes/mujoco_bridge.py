@@ -5,6 +5,7 @@ from hac_ros import messages, tasks, topics
 from hac_ros.config import BridgeConfig, FetchConfig, RandomizationConfig, RunConfig
 from hac_ros.nodes import process
 from hac_ros.nodes.health import Health
+from hac_ros.nodes.membership import Membership, joins
 from hac_ros.nodes.ownership import Ownership
 from hac_ros.parameters import declare
 from hac_ros.protocol import Commit
@@ -36,10 +37,11 @@ class MujocoBridge(Node):
         if self.bridge.standalone:
             self.commit.permit(2**32)
         self.id: StepId | None = None
-        self.informed = config.worker == 0    # one that joins first hears how far the others are
+        self.informed = config.worker == 0    # one that joins first hears whether it may, and how far they are
         self.writer = None
         self.simulated = 0.0            # [s] since this process started: never goes back
         self.paused, self.due, self.held_command = False, 0.0, None
+        self.membership = Membership(self, config, joins(config) and not self.bridge.standalone)
         self._open_topics()
 
     def _open_topics(self):
@@ -168,7 +170,7 @@ class MujocoBridge(Node):
 
     def on_overdue(self):
         """Repeat the last state when nobody has answered it; leave a round that the others went on without."""
-        if not self.informed:
+        if not self.informed and self.membership.confirmed:
             self.informed = True
             self.begin_next()
         if self.id is None or self.paused or time.monotonic() - self.published <= self.bridge.repeat_after:

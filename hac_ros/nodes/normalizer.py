@@ -34,7 +34,8 @@ class Normalizer(Node):
         self.space = self.task.observation
         bundle = acting.chosen_bundle(declare(self, ActingConfig), self.config)
         live = self.settings.mode == 'live'
-        self.ledger = Ledger(self.space, self.config.workers, self._initial(), live)
+        frames = self.config.arms * (self.task.steps + 1)      # an episode of T steps has T + 1 observations
+        self.ledger = Ledger(self.space, self.config.workers, self._initial(), live, frames)
         self.incarnation, self.waits_since = time.time_ns(), None
         self.unwritten: list = []      # entries that the journal lacks: nothing is published of them
         run = self.config.run
@@ -147,7 +148,6 @@ class Normalizer(Node):
         round_ = statistics.version - 2
         if round_ < 0:
             return
-        # An episode of T steps has T + 1 observations.
         steps = self.ledger.frames() * self.task.steps // (self.task.steps + 1)
         values = {'environment_steps': steps, 'normalizer/workers': len(participants(statistics, round_)),
                   'normalizer/count': statistics.moments.count, 'normalizer/rejected': statistics.rejected,

@@ -18,6 +18,7 @@ from hac_ros.protocol import Schedule, training_rounds
 from hac_ros.run_folder import RunFolder
 from hac_ros.watch import Watch
 
+from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.task import Future
 
@@ -26,6 +27,9 @@ SECTIONS = {'': config.RunConfig, 'bridge': config.BridgeConfig, 'normalizer': c
             'controller': config.ControllerConfig, 'flat': config.FlatConfig}
 VERDICT = ('evaluation/success_rate', 'evaluation/confirmed')
 PARTS = topics.LEARNERS       # the normalizer has a journal only
+
+
+FAREWELL = Duration(seconds=2)
 
 
 class Recorder(Node):
@@ -184,7 +188,9 @@ class Recorder(Node):
             reason='' if self.reached is None else f'the bar was reached by the weights of round {self.reached["round"]}'))
 
     def close(self) -> None:
-        """End progress and files."""
+        """End progress and files, when the workers on other machines have heard that the run is done."""
+        if self.stopped.done():
+            self.status.wait_for_all_acked(FAREWELL)
         self.progress.close()
         self.stack.close()
 

@@ -97,6 +97,13 @@ def test_train_starts_the_nodes_of_the_design_and_only_the_recorder_ends_the_run
         assert (node.on_exit == 'shutdown') == is_recorder and node.respawn != is_recorder
 
 
+def test_a_worker_that_joins_has_a_node_that_ends_it_and_is_never_started_again():
+    plan = launch_file.plan(TRAIN.with_name('worker.launch.xml'), {'run': 'r', 'worker': '4'}, {})
+    ends = [node for node in plan if node.on_exit == 'shutdown']
+    assert [(node.path, node.respawn) for node in ends] == [('/r/worker_4/membership', False)]
+    assert all(node.respawn for node in plan if node not in ends)
+
+
 @pytest.mark.parametrize('given, node, name, value', [
     ({'pace': '1'}, 'mujoco_bridge', 'bridge.pace', 1.0),
     ({'bar': '1'}, 'recorder', 'evaluation.bar', 1.0),

@@ -187,6 +187,21 @@ def test_a_contribution_waits_until_both_learners_hold_the_round(learners):
     assert contributor.next(4, held=3, learners=learners) is sent, 'a learner that comes back may tell less for a moment'
 
 
+@pytest.mark.parametrize('frames', [ROWS + 1, 3])
+def test_a_contribution_must_have_the_samples_of_its_rounds(frames):
+    ledger, sent = started(1, version=4, frames=frames), history(0, (), 3)[-1]
+    with pytest.raises(ValueError, match=rf'rounds 0 to 2: {3 * ROWS} samples came, 3 x .* = {3 * frames} are wanted'):
+        ledger.add(sent)
+    assert not ledger.held(0) and started(1, version=4, frames=ROWS).add(sent)
+
+
+def test_samples_that_were_rejected_belong_to_their_rounds():
+    contributor, rows = Contributor(0, 1, SPACE), observations(0, 0)
+    rows[2, 1] = np.nan
+    contributor.finish(0, rows)
+    assert started(1, frames=ROWS).add(contributor.next(1, 0))
+
+
 def test_overlapping_incarnations_are_refused():
     ledger = started(1, version=4)
     for contribution in history(0, (), 3):

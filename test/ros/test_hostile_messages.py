@@ -1,6 +1,6 @@
 """What a message that does not fit does to each node: it is refused, named in the log, and the node goes on."""
 import pytest
-from wire import ARMS, LEVELS, RUN, SEED, STAMP, TASK, Wire, contribution, episodes, first_state, give_pair, metrics
+from wire import ARMS, FRAMES, LEVELS, RUN, SEED, STAMP, TASK, Wire, contribution, episodes, first_state, give_pair, metrics
 from wire import statistics, subgoals
 
 from hac_ros import messages, records, topics
@@ -72,8 +72,8 @@ def test_episodes_of_another_number_of_arms_are_refused(wire):
     wire.refuses('episodes refused')
 
 
-@pytest.mark.parametrize('bad', [contribution(0, 6), contribution(2, 0), contribution(m2=-1.0)],
-                         ids=['too far', 'backwards', 'negative'])
+@pytest.mark.parametrize('bad', [contribution(0, 6, samples=7 * FRAMES), contribution(2, 0), contribution(m2=-1.0),
+                                 contribution(samples=100)], ids=['too far', 'backwards', 'negative', 'other arms'])
 def test_a_contribution_that_does_not_fit_is_refused_and_leaves_nothing_behind(wire, bad):
     wire.start('normalizer')
     versions, receipts = wire.hears(topics.STATISTICS), wire.hears(topics.RECEIPT)
@@ -82,7 +82,7 @@ def test_a_contribution_that_does_not_fit_is_refused_and_leaves_nothing_behind(w
     wire.send(topics.CONTRIBUTION, contribution())
     wire.listener.until(lambda: receipts and list(receipts[-1].rounds) == [1], 'the receipt')
     wire.listener.until(lambda: [v.version for v in versions] == [0, 1, 2], 'statistics 2')
-    assert versions[-1].count == 100
+    assert versions[-1].count == FRAMES
 
 
 @pytest.mark.parametrize('bad', [

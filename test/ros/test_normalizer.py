@@ -7,13 +7,11 @@ import sys
 import numpy as np
 import pytest
 import wire as wires
-from wire import RUN, STAMP, TASK, Wire
+from wire import FRAMES, RUN, STAMP, TASK, Wire
 
 from hac_ros import messages, records, topics
 from hac_ros.learning import running_statistics
 from std_srvs.srv import SetBool, Trigger
-
-ROWS = 40
 
 
 @pytest.fixture
@@ -22,7 +20,7 @@ def wire(listener, processes, tmp_path):
 
 
 def observations(round_):
-    return np.random.default_rng(round_).normal(1.0, 0.2, (ROWS, TASK.observation.size))
+    return np.random.default_rng(round_).normal(1.0, 0.2, (FRAMES, TASK.observation.size))
 
 
 def contribution(first, last, incarnation=5):
@@ -68,7 +66,7 @@ def test_statistics_are_saved_frozen_reset_and_loaded_and_a_killed_normalizer_fo
     assert not node.ask(topics.LOAD).success, 'there is no file yet'
     saved = node.contribute(0, 0)
     answer = node.ask(topics.SAVE)
-    assert answer.success and f'statistics 2 ({ROWS} samples' in answer.message
+    assert answer.success and f'statistics 2 ({FRAMES} samples' in answer.message
     path = wire.root / RUN / 'statistics.json'
     assert json.loads(path.read_text())['digest'] == saved.digest
 
@@ -76,13 +74,13 @@ def test_statistics_are_saved_frozen_reset_and_loaded_and_a_killed_normalizer_fo
     held = node.contribute(0, 1)
     assert held.frozen and held.digest == saved.digest and held.includes[0].last_round == 1
     assert node.ask(topics.FREEZE, SetBool.Request(data=False)).success
-    assert node.contribute(0, 2).count == 3 * ROWS
+    assert node.contribute(0, 2).count == 3 * FRAMES
 
     assert node.ask(topics.RESET_STATISTICS).message == 'statistics begin at count 0 with version 5'
     assert (node.contribute(0, 3).count, node.version(5).since) == (0, 4)
     wire.send(topics.CONTRIBUTION, contribution(0, 4))
     wire.refuses('the statistics count anew from round 4 on')
-    assert node.contribute(4, 4, incarnation=6).count == ROWS
+    assert node.contribute(4, 4, incarnation=6).count == FRAMES
 
     assert node.ask(topics.LOAD).success
     assert node.contribute(4, 5, incarnation=6).digest == saved.digest
@@ -92,10 +90,10 @@ def test_statistics_are_saved_frozen_reset_and_loaded_and_a_killed_normalizer_fo
     assert values(node.version(7)) == heard[7]
     assert {number: values(msg) for number, msg in node.heard.items()} == heard
 
-    path.write_text(path.read_text().replace('"count": 40', '"count": 41'))
+    path.write_text(path.read_text().replace(f'"count": {FRAMES}', f'"count": {FRAMES + 1}'))
     refused = node.ask(topics.LOAD)
     assert not refused.success and 'do not match their digest' in refused.message
-    assert node.contribute(6, 6, incarnation=7).count == 2 * ROWS, 'nothing was changed'
+    assert node.contribute(6, 6, incarnation=7).count == 2 * FRAMES, 'nothing was changed'
 
 
 def hac_statistics(*words):

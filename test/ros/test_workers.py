@@ -146,3 +146,27 @@ def test_a_worker_that_ends_when_one_of_two_learners_holds_its_round_stops_nobod
         node.wait(30)
     listener.until(lambda: includes.rounds(0)[0][1] > first.round + 6, 'rounds of the first worker without it')
     assert not includes.rounds(4) and bridge.receipts['controller_learner'].get(4, 0) == 0
+
+
+OTHERS = ({'arms': 3}, {'task': 'push'}, {'control': 'fetch'}, {'policy': 'flat'})
+
+
+def test_a_worker_ends_with_its_run_and_one_with_other_settings_is_refused(tmp_path, worker, listener):
+    run = TrainingRun(tmp_path, RUN, arms=ARMS, max_steps=20 * ARMS * 50, evaluate_every=12, pace=4.0)
+    try:
+        includes = Includes(listener)
+        nodes = worker(4)       # it waits until the run is there
+        names = ('mujoco_bridge', 'planner', 'controller', 'mujoco_bridge')
+        refused = [worker(5 + n, [name], **other)[0] for n, (name, other) in enumerate(zip(names, OTHERS))]
+        for number, (node, other) in enumerate(zip(refused, OTHERS), 5):
+            assert node.wait(60) == 2
+            (name, value), = other.items()
+            said = [line for line in node.log.read_text().splitlines() if 'ERROR' in line]
+            assert len(said) == 1 and f'worker {number} cannot join run joined: {name} {value} came' in said[0], said
+        listener.until(lambda: includes.rounds(4), 'a round of the worker that fits')
+        assert run.wait() == 0, run.printed()
+        assert [node.wait(30) for node in nodes] == [0, 0, 0]
+        assert all('run joined is done: worker 4 ends' in node.log.read_text() for node in nodes)
+        assert not any(includes.rounds(number) for number in range(5, 5 + len(OTHERS)))
+    finally:
+        run.stop()

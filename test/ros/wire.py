@@ -8,6 +8,7 @@ from std_msgs.msg import Header
 
 RUN, ARMS, SEED = 'hostile', 3, 5
 TASK = tasks.by_name('reach')
+FRAMES = ARMS * (TASK.steps + 1)     # observations of a round
 LEVELS = {records.CONTROLLER: config.ControllerConfig(hidden=(8,)), records.PLANNER: config.PlannerConfig(hidden=(8,))}
 STAMP = Header().stamp
 
@@ -97,11 +98,11 @@ def episodes(arms=ARMS):
         np.ones((steps, arms), bool)), RUN, TASK.observation, Header())
 
 
-def contribution(first=0, last=0, m2=1.0):
+def contribution(first=0, last=0, m2=1.0, samples=FRAMES):
     size = TASK.observation.size
     return messages.from_contribution(records.Contribution(
         records.ContributionId(0, 5, 1, first, last), TASK.observation.name,
-        records.Moments(100, np.zeros(size), np.full(size, m2))), RUN, STAMP)
+        records.Moments(samples, np.zeros(size), np.full(size, m2))), RUN, STAMP)
 
 
 def metrics(source, round_, values):
