@@ -109,12 +109,14 @@ class Commit:
     def __init__(self, worker: int, consumers, authority: str = 'normalizer'):
         self.worker, self.authority = worker, authority
         self._held: dict[str, int | None] = {consumer: None for consumer in consumers}
-        self._permitted, self._newest = 0, None if self._held else 0
+        self._permitted, self._newest, self._lost = 0, None if self._held else 0, False
 
     def receive(self, consumer: str, held: dict[int, int]) -> None:
-        """Note how many rounds of each worker ``consumer`` holds. A consumer that came back may hold fewer."""
+        """Note how many rounds of each worker ``consumer`` holds. One that came back with a damaged journal holds fewer."""
         if consumer in self._held:
-            self._held[consumer] = held.get(self.worker, 0)
+            count = held.get(self.worker, 0)
+            self._lost |= count < (self._held[consumer] or 0)
+            self._held[consumer] = count
 
     def permit(self, rounds: int) -> None:
         """Note that rounds below ``rounds`` may begin."""
@@ -125,12 +127,16 @@ class Commit:
         self._newest = version if self._newest is None else max(version, self._newest)
 
     def next_round(self, finished: int | None) -> int | None:
-        """Return the round to begin after round ``finished`` (None: none by this process); None while it must wait."""
+        """Return the round to begin after round ``finished`` (None: none by this process); None while it must wait.
+
+        It is an earlier one where a consumer has lost rounds that it held: nobody else has them.
+        """
         if self._newest is None or any(count is None for count in self._held.values()):
             return None
         held = min(self._held.values(), default=0 if finished is None else finished + 1)
         if finished is not None and held <= finished:
-            return None
+            lost, self._lost = self._lost and held < finished, False
+            return held if lost else None
         following = held if finished is None else finished + 1
         following = self.overtaken(following) or following
         return following if following < self._permitted else None

@@ -8,6 +8,7 @@ import dataclasses
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -34,18 +35,20 @@ class EpisodeJournal:
         tensor_file.write(self._path(episodes.worker, episodes.round), KIND, arrays,
                           {name: getattr(episodes, name) for name in _NUMBERS})
 
-    def read(self, held: dict[int, int]):
+    def read(self, held: dict[int, int], tell: Callable[[int, int, str], None] = lambda worker, round_, why: None):
         """Yield the episodes after those in ``held`` (worker -> round after the last one held), by round, then worker.
 
-        A damaged file ends its worker's sequence: the bridge runs those rounds again.
+        A damaged file ends its worker's sequence, and ``tell(worker, round, why)`` is called: the bridge must run the
+        rounds from this one on again.
         """
         damaged = set()
         for round_, worker in sorted((round_, worker) for worker, round_ in self._names()):
             if worker not in damaged and round_ >= held.get(worker, 0):
                 try:
                     file = tensor_file.read(self._path(worker, round_), KIND)
-                except tensor_file.DamagedFile:
+                except tensor_file.DamagedFile as error:
                     damaged.add(worker)
+                    tell(worker, round_, str(error))
                     continue
                 yield Episodes(**file.content, **file.tensors)
 

@@ -113,6 +113,7 @@ class EvaluatorNode(Node):
     def evaluate(self, version: int, pair) -> None:
         """Evaluate ``version`` and publish what was found."""
         self.judged, began = version, time.monotonic()
+        self.get_logger().info(f'evaluates round {version}')     # again after a restart: what it had begun is lost
         report = fresh = self.evaluator.evaluate(*pair, self.settings.episodes, aborted=process.stopping)
         if report is not None:
             self.keep_proposals()

@@ -62,6 +62,7 @@ class LearnerNode(Node):
         self.version, self.last = 0, None
         self.pending: dict[int, records.Statistics] = {}
         self.holdings = Holdings(self.config.workers)
+        self.lost: dict[int, int] = {}                  # worker -> first of its rounds that the journal has lost
         self.participants: dict[int, list[int]] = {}    # round -> workers whose round the statistics include
         self.training: dict[int, dict] = {}    # version -> metrics of its training: to be reported, and the last two
         self.measured: dict[int, dict[int, dict]] = {}
@@ -111,6 +112,10 @@ class LearnerNode(Node):
             self.health.note('episodes held already')
             self.acknowledge()
             return
+        if msg.round > self.lost.get(msg.worker, msg.round):
+            self.health.note('episodes after a lost round')      # held, they would hide the gap from the bridge
+            self.acknowledge()
+            return
         try:
             episodes = messages.to_episodes(msg, self.task.observation)
             self.check(episodes)
@@ -120,6 +125,7 @@ class LearnerNode(Node):
             self.health.refuse('episodes refused', error)
             return
         self.hold(episodes)
+        self.lost.pop(msg.worker, None)
         self.acknowledge()
         self.report(msg.round)
         self.advance()
@@ -140,7 +146,7 @@ class LearnerNode(Node):
 
     def acknowledge(self) -> None:
         """Tell up to which round each worker's are held."""
-        held = self.holdings.all_next()
+        held = self.holdings.all_next() | self.lost
         self.receipts.publish(messages.from_receipt(self.consumer, self.incarnation, held, self.config.run))
 
     def lacks_verdict(self) -> bool:
@@ -213,10 +219,15 @@ class LearnerNode(Node):
         """Go on from the last complete checkpoint and the journal; the versions since are trained again, the same."""
         if any(self.folder.glob('manifest-*')):
             self.restore_part(checkpoint.read_manifest(self.folder))
-        for episodes in self.journal.read(self.holdings.all_next()):
+        for episodes in self.journal.read(self.holdings.all_next(), self.lose):
             self.hold(episodes)
         if any(self.holdings.all_next().values()):
             self.get_logger().info(f'goes on with version {self.version}; next rounds {self.holdings.all_next()}')
+
+    def lose(self, worker: int, round_: int, why: str) -> None:
+        """Say which rounds are lost; the bridge hears it from the next receipt, and runs them again."""
+        self.get_logger().warning(f'{why}: rounds {round_} and later of worker {worker} are lost, and wanted again')
+        self.lost[worker] = round_
 
     def restore_part(self, manifest: checkpoint.Manifest) -> None:
         """Take the state of a checkpoint, and publish its weights and those of the version before it."""

@@ -114,6 +114,8 @@ class LevelNode(Node):
             self.repeat(state)
         elif turn is Turn.RESTART:
             self.health.note('rounds that could not be gone on with')
+            self.get_logger().info(f'round {state.id.round}: steps before {state.id.step} are lost; asks for it to be '
+                                   'begun anew', throttle_duration_sec=Health.WARN_EVERY)
             self.restarts.publish(messages.from_id(state.id))
         elif turn is Turn.CONTINUE or self.begin(state):
             self.advance(state)

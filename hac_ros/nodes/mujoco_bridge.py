@@ -76,12 +76,16 @@ class MujocoBridge(Node):
         if not self.informed or (self.id is not None and self.id.step < self.task.steps):
             return
         following = self.commit.next_round(None if self.id is None else self.id.round)
-        if following is not None:
-            self.begin(following)
+        if following is None:
+            return
+        if following if self.id is None else following < self.id.round:
+            self.get_logger().info(f'goes on with round {following}, which not all consumers hold')
+        self.begin(following)
 
     def restart(self) -> None:
         """Abandon the round and begin it anew: the same random keys give the same round."""
         self.health.note('rounds begun anew')
+        self.get_logger().info(f'round {self.id.round} begun anew, take {self.id.take + 1}')
         self.begin(self.id.round, self.id.take + 1)
 
     def on_receipt(self, msg):

@@ -160,6 +160,8 @@ class Normalizer(Node):
             enter = {int: self.ledger.leave_out, records.Change: self.ledger.apply}.get(type(entry), self.ledger.add)
             enter(entry)
             self.advance()
+        if self.ledger.version > 2:
+            self.get_logger().info(f'goes on with statistics {self.ledger.version - 1}; none is lost')
 
     def close(self) -> None:
         """Give the node's name back."""

@@ -69,6 +69,8 @@ class Recorder(Node):
             if row['evaluation/confirmed']:
                 self.judge(round_, {name: float(value or 'nan') for name, value in row.items()})
             self.rule.begin(round_)       # what was told already
+        if done:
+            self.get_logger().info(f'goes on with the row of round {done}')
         self.judged, self.steps = done - 1, int(rows[-1]['environment_steps']) if rows else 0
         self.progress = Progress(self.end * self.steps_per_round, self.steps)
         self.events = MetricsEvents(self.folder.tensorboard, self.steps)

@@ -98,6 +98,20 @@ def test_a_bridge_that_comes_back_begins_the_first_round_that_not_all_hold():
     assert commit(5, normalizer=4, planner_learner=5).next_round(None) == 4
 
 
+def test_a_bridge_goes_back_to_rounds_that_a_consumer_has_lost():
+    bridge = commit(6, normalizer=5, planner_learner=5)
+    bridge.receive('planner_learner', {0: 3})
+    assert bridge.next_round(5) == 3
+    assert bridge.next_round(3) is None, 'the first of them is under way'
+    bridge.receive('planner_learner', {0: 4})
+    assert bridge.next_round(3) == 4
+
+
+def test_a_bridge_does_not_go_back_to_a_gap_that_nobody_lost():
+    joined = commit(9, normalizer=0, planner_learner=0)
+    assert joined.next_round(None) == 8 and joined.next_round(8) is None
+
+
 def test_strangers_receipts_change_nothing():
     assert commit(5, normalizer=4, planner_learner=4, stranger=0).next_round(3) == 4
 

@@ -66,6 +66,29 @@ def test_episodes_that_do_not_fit_are_refused_and_good_ones_held(wire, spoil):
     wire.listener.until(lambda: receipts and list(receipts[-1].rounds) == [1], 'the receipt')
 
 
+def test_a_learner_whose_journal_is_damaged_says_what_it_lost_and_wants_that_first(wire):
+    def sends(message, held):
+        wire.insists(topics.PLANNER_EPISODES, message, lambda: receipts and list(receipts[-1].rounds) == [held])
+
+    wire.start('learner', level='planner')
+    receipts, first, second = wire.hears(topics.RECEIPT), episodes(), episodes()
+    second.round = second.weights = second.statistics = 1
+    sends(first, 1)
+    sends(second, 2)
+    wire.process.kill()
+    wire.process.wait()
+    path = next(wire.root.rglob('worker_0-00000000.safetensors'))
+    path.write_bytes(path.read_bytes()[:-9])
+    wire.start('learner', level='planner')
+    wire.refuses('rounds 0 and later of worker 0 are lost, and wanted again')
+    sends(second, 0)
+    heard = len(receipts)
+    wire.insists(topics.PLANNER_EPISODES, second, lambda: len(receipts) > heard)
+    assert list(receipts[-1].rounds) == [0], 'a later round does not hide the one that was lost'
+    sends(first, 1)
+    sends(second, 2)
+
+
 def test_episodes_of_another_number_of_arms_are_refused(wire):
     wire.start('learner', level='planner')
     wire.send(topics.PLANNER_EPISODES, episodes(ARMS + 1))

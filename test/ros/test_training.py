@@ -1,4 +1,5 @@
 """Training through real nodes: the same seed gives the same run, whatever dies on the way."""
+import re
 import shlex
 import signal
 import subprocess
@@ -61,8 +62,17 @@ def test_another_seed_gives_another_run(undisturbed, start):
     assert finished(start('other', seed=8)) != finished(undisturbed)
 
 
-@pytest.mark.parametrize('victim', ['controller', 'mujoco_bridge', 'planner', 'planner_learner', 'controller_learner',
-                                    'normalizer', 'evaluator', 'recorder'])
+ASKS, ANEW = r'round \d: steps before \d+ are lost', r'round \d begun anew, take \d'
+LOST = {    # victim -> node -> what it says of the rounds that were lost
+    'controller': {'controller': ASKS, 'mujoco_bridge': ANEW}, 'planner': {'planner': ASKS, 'mujoco_bridge': ANEW},
+    'mujoco_bridge': {'mujoco_bridge': r'goes on with round \d, which not all consumers hold'},
+    'planner_learner': {'planner_learner': r'goes on with version \d; next rounds'},
+    'controller_learner': {'controller_learner': r'goes on with version \d; next rounds'},
+    'normalizer': {'normalizer': r'goes on with statistics \d; none is lost'},
+    'evaluator': {'evaluator': r'evaluates round 4'}, 'recorder': {'recorder': r'goes on with the row of round \d'}}
+
+
+@pytest.mark.parametrize('victim', sorted(LOST))
 def test_a_node_killed_in_mid_round_leaves_no_trace_in_the_metrics(undisturbed, start, listener, victim):
     run = start(f'killed_{victim}', pace=3.0, checkpoint_every=3)     # so slow that the kill is early, on a busy machine too
     in_round(listener, run.run, 5, 10)
@@ -70,6 +80,8 @@ def test_a_node_killed_in_mid_round_leaves_no_trace_in_the_metrics(undisturbed, 
     rows = finished(run)
     assert killed != run.pids(victim)[-1], 'it was not started again'
     assert rows == finished(undisturbed)
+    for node, words in LOST[victim].items():
+        assert re.search(words, run.log(node)), f'{words!r} is not in the log of {node}'
 
 
 def test_every_frame_is_counted_once(undisturbed):
@@ -184,14 +196,15 @@ def test_a_run_leaves_no_process_and_no_shared_memory(start, listener, how):
     assert not any(run_traces.children(pid) for pid in processes)
 
 
-def test_what_a_killed_run_leaves_in_shared_memory_is_removed_at_the_next_start(start, listener):
-    run = start('traces_kill', pace=5.0, max_steps=800)
-    in_round(listener, run.run, 1, 0)
+def test_a_run_that_lost_its_power_goes_on_to_the_same_end_and_cleans_shared_memory(undisturbed, start, listener):
+    run = start('traces_kill', pace=5.0, checkpoint_every=3)
+    in_round(listener, run.run, 5, 10)
     processes = run_traces.children(run.process.pid)
     memory = run_traces.mapped(processes)
     run.process.send_signal(signal.SIGKILL)
     run.wait()
     listener.until(lambda: not run_traces.living(run), 'the end of its nodes')
     assert run_traces.left(memory), 'kill -9 left nothing to clean'
-    start('traces_kill', resume='true', max_steps=800)
+    again = start('traces_kill', resume='true', checkpoint_every=3)
     listener.until(lambda: not run_traces.left(memory), 'the cleaning of shared memory')
+    assert finished(again) == finished(undisturbed)

@@ -59,6 +59,10 @@ class TrainingRun:
         """Whether the launch log tells that process ``pid`` was killed."""
         return f'process has died [pid {pid}, exit code -9]' in (self.folder / 'log' / 'launch.log').read_text()
 
+    def log(self, executable: str) -> str:
+        """Return what all processes of ``executable`` have printed into the run's log."""
+        return ''.join(path.read_text() for path in sorted((self.folder / 'log').glob(f'{executable}-*.log')))
+
     def rows(self) -> list[dict[str, str]]:
         """Return metrics.csv without the columns that hold wall-clock times."""
         with open(self.folder / 'metrics.csv', encoding='utf-8', newline='') as file:

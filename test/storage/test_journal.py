@@ -47,7 +47,9 @@ def test_a_damaged_round_ends_its_workers_sequence(tmp_path):
         book.write(episodes(0, round_))
     path = next(tmp_path.glob('*-00000001*'))
     path.write_bytes(path.read_bytes()[:-9])
-    assert [e.round for e in book.read({0: 0})] == [0]
+    told = []
+    assert [e.round for e in book.read({0: 0}, lambda *what: told.append(what))] == [0]
+    assert [what[:2] for what in told] == [(0, 1)] and path.name in told[0][2]
 
 
 def test_dropped_rounds_are_gone_and_the_others_stay(tmp_path):
