@@ -8,6 +8,8 @@ import still_round
 from training_run import TrainingRun
 
 from hac_ros import records, tasks, topics
+from hac_ros.learning import checkpoint
+from hac_ros.learning.journal import EpisodeJournal
 
 RUN, ARMS, SEED = 'joined', 2, 7
 
@@ -67,6 +69,14 @@ class LeftOut:
                 self.said |= {(value.key, value.value) for value in status.values}
 
 
+def held_arms(run, learner):
+    """Return (worker, round) -> arms of the episodes in a learner's last checkpoint and its journal."""
+    folder = run.folder / 'checkpoint'
+    part = checkpoint.read_part(folder, learner, checkpoint.read_manifest(folder).version)
+    arms = {(worker, round_): count for round_, worker, count in part.info['learner']['replay']['seen']}
+    return arms | {(each.worker, each.round): each.arms for each in EpisodeJournal(folder / 'journal' / learner).read({})}
+
+
 def stuck_in_and_back(listener, includes, nodes, left_out):
     """Stop the worker's processes without ending them; go on when it has been left out and, continued, is back."""
     for node in nodes:
@@ -106,7 +116,12 @@ def test_a_worker_joins_late_dies_or_is_stuck_is_left_out_and_comes_back(run, wo
     assert {1, 2} == set(workers) and workers[0] == workers[left + 1] == 1 and workers[left] == 2
     steps = [int(row['environment_steps']) for row in rows]
     assert steps == sorted(set(steps)) and steps[0] == 2 * 50
-    assert all(int(float(row['normalizer/count'])) == int(row['environment_steps']) // 50 * 51 for row in rows)
+    for learner in topics.LEARNERS:     # the rows tell what the ledger knows; this is what was learnt from
+        arms = held_arms(run, learner)
+        for round_, row in enumerate(rows):
+            frames = sum(51 * arms[worker, each] for worker, first, last in includes.versions[round_ + 2]
+                         for each in range(first, last + 1))
+            assert int(float(row['normalizer/count'])) == frames == int(row['environment_steps']) // 50 * 51
 
 
 class PlayedBridge:

@@ -21,7 +21,7 @@ class Wire:
 
     def start(self, executable, **parameters):
         """Start a node of the run."""
-        worker = executable in ('planner', 'controller')
+        worker = executable in ('planner', 'controller', 'mujoco_bridge')
         self.process = self.processes.start(
             executable, f'/{RUN}/worker_0' if worker else f'/{RUN}', run=RUN, task='reach', arms=ARMS, seed=SEED,
             folder=self.root, planner__hidden=[8], controller__hidden=[8], **parameters)
