@@ -1,6 +1,7 @@
 """A page in the browser that shows what RViz shows, with the state and the metrics of the run."""
 import socket
 
+import numpy as np
 import viser
 
 from hac_ros import markers, messages, tasks, topics
@@ -51,7 +52,9 @@ class BrowserView(Node):
         scene.configure_environment_map(None)      # light enough by itself, and no picture to be sent
         scene.configure_default_lights(True)
         scene.add_light_hemisphere('/light', sky_color=(255, 255, 255), ground_color=(200, 200, 200), intensity=1.6)
-        camera.position, camera.look_at = (x + 0.38, y - 1.02, 1.04), (x + 0.06, y, 0.60)
+        # Near and narrow: subgoals are 4 cm wide. Looks past the middle, since the panel covers the right of the page.
+        camera.fov = np.radians(42.0)
+        camera.position, camera.look_at = (x + 0.95, y - 0.80, 1.05), (x + 0.20, y + 0.13, 0.55)
 
     def on_timer(self):
         """Watch while somebody looks; do what was chosen."""

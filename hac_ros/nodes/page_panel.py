@@ -100,4 +100,5 @@ def _series() -> tuple:
 
 
 def _scales() -> dict:
-    return {'x': {'time': False}, 'y': {'range': (0.0, 1.0)}}
+    # A little more than the shares' 0 to 1: the topmost label would be cut, and curves would run along the edge
+    return {'x': {'time': False}, 'y': {'range': (-0.03, 1.05)}}

@@ -90,7 +90,7 @@ def test_the_page_tells_arm_round_step_and_what_each_level_is_at(shown):
 
 
 @needs_chromium
-def test_the_page_draws_table_goal_and_subgoal(shown):
+def test_the_page_draws_table_and_subgoal_large_enough_to_be_seen(shown):
     shown.worker.show(1)
 
     def drawn():
@@ -98,7 +98,7 @@ def test_the_page_draws_table_goal_and_subgoal(shown):
         red, green, blue = np.moveaxis(picture(shown), -1, 0)
         wood = (red > green + 8) & (green > blue + 8)
         violet_or_blue = (blue > red + 40) & (blue > green + 40)
-        return wood.mean() > 0.02 and violet_or_blue.sum() > 30
+        return wood.mean() > 0.10 and violet_or_blue.sum() > 150
     shown.listener.until(drawn, 'table and subgoal on the page', 90.0)
 
 
