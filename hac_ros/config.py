@@ -103,7 +103,7 @@ class EvaluationConfig(Checked):
     limit: int = option(0, 'Overrides max_steps; 0: max_steps holds', low=0, high=10**9)
     return_to_best: float = option(0.0, 'Learners go back to the networks of the best evaluation when the mean success of '
                                    'three lies so far below the best mean of three before; 0: never', low=0.0, high=1.0)
-    render_every: int = option(0, 'Evaluations from one film to the next, in the run\'s films/; 0: none',
+    render_every: int = option(0, 'Rounds from one film to the next, made at the next evaluation, in the run\'s films/; 0: none',
                                low=0, high=10**6)
 
     @property

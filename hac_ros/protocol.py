@@ -165,6 +165,14 @@ class Schedule:
         """Whether the weights of ``round_`` are evaluated."""
         return 0 < round_ < self.rounds and (round_ % self.every == 0 or round_ == self.rounds - 1)
 
+    def films(self, round_: int, render_every: int) -> bool:
+        """Whether the evaluation of ``round_`` is filmed: the first one after every so many rounds; 0: none.
+
+        Does not depend on earlier calls: an evaluator that comes back films the same evaluations.
+        """
+        before = (round_ - 1) // self.every * self.every      # the evaluation before, 0 if this is the first
+        return bool(render_every) and round_ // render_every > before // render_every
+
     def permitted(self, judged: int) -> int:
         """Return how many rounds may run when every evaluation up to round ``judged`` has a verdict to go on."""
         waiting = next((r for r in range(judged + 1, self.rounds) if self.evaluates(r)), None)

@@ -6,7 +6,7 @@
                statistics.json running statistics, if their service was asked to save them
                bundle/         what acts: both policies, statistics, spaces, limits, evaluation
                proposals/      where the planner sent the gripper, for each evaluation
-               films/          a film every so many evaluations, if asked for
+               films/          a film every so many rounds, if asked for
                log/            what each process printed
 """
 import contextlib

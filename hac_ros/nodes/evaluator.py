@@ -41,7 +41,6 @@ class EvaluatorNode(Node):
                                               **self.fetch)
         folder = RunFolder(self.config.folder, self.config.run)
         self.bundle, self.proposals, self.films = folder.bundle, folder.proposals, folder.films
-        self.evaluations = 0
         self.best = self._best_so_far()
         self.judged, self.permitted = -1, 0
         self.complete: set[int] = set()     # versions whose weights have come
@@ -127,8 +126,7 @@ class EvaluatorNode(Node):
         except atomic_files.WriteFailed as error:
             self.best = self._best_so_far()
             self.health.refuse('bundle not written', error)
-        self.evaluations += 1
-        if self.settings.render_every and self.evaluations % self.settings.render_every == 0:
+        if self.schedule.films(version, self.settings.render_every):
             self.film(pair)     # before the verdict is out, which may end the run
         names = ('success_rate', 'episodes', 'mean_final_distance', 'mean_episode_reward', 'return_start',
                  'controller_accuracy', 'probe_accuracy', 'subgoal_diversity', 'action_diversity', 'out_of_reach',

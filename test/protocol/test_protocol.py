@@ -158,6 +158,14 @@ def test_rounds_beyond_the_last_are_not_evaluated():
     assert [r for r in range(20) if schedule.evaluates(r)] == [4, 8, 9]
 
 
+@pytest.mark.parametrize('render_every, filmed', [(0, []), (1, [4, 8, 12, 16, 18]), (4, [4, 8, 12, 16]), (6, [8, 12, 18]),
+                                                  (10, [12])])
+def test_films_are_made_at_the_first_evaluation_after_so_many_rounds(render_every, filmed):
+    schedule = Schedule(4, 3, last_round=18)
+    evaluated = [r for r in range(19) if schedule.evaluates(r)]
+    assert [r for r in evaluated if schedule.films(r, render_every)] == filmed
+
+
 def test_enough_rounds_are_made_for_the_steps_asked_for():
     assert training_rounds(10_000, 16, 50, 1) == 13
     assert training_rounds(800, 16, 50, 1) == 1
