@@ -117,8 +117,8 @@ PLOTS = (
     Plot('rewards', 'Rewards', 'Mean over the steps of training episodes, with exploration: 0 is best, -1 worst.',
          rewards),
     Plot('losses', 'Losses',
-         'They tell whether the gradient steps are sound, not whether the behaviour is: the losses of a collapsed '
-         'planner fall as well.', losses),
+         'They tell whether the gradient steps are sound, not whether the behaviour is: those of a collapsed planner '
+         'stay in the usual range.', losses),
     Plot('values', 'Q against returns',
          'Left: what the planner\'s critics expect at the start of an episode, and the discounted return that the '
          'evaluation gave. They should meet; a gap of a quarter of the range is warned of.', values),
