@@ -32,6 +32,8 @@ class EvaluationReport:
     mean_final_distance: float     # [m] of achieved and desired goal at the last step
     mean_episode_reward: float     # sum over the steps of an episode
     return_start: float            # discounted as the planner's critics do, from the start: compare with planner/q_start
+    controller_return_low: float   # as the controller's critics count, of first attempts, from their start: at least ..
+    controller_return_high: float  # .. and at most: how those go on that missed is not known; NaN of a flat policy
     controller_accuracy: float     # share of subgoal attempts that were reached; NaN if none ended
     probe_accuracy: float          # share of the fixed probes reached (hac_ros/probes.py); NaN if not asked for
     subgoal_diversity: float       # [m] std of the proposed subgoals' positions, mean of x, y, z
@@ -158,6 +160,7 @@ class _Measured:
     distance: np.ndarray    # (N,) [m]
     reward: np.ndarray      # (N,)
     returns: np.ndarray     # (N,)
+    attempt_returns: np.ndarray     # (N, 2) least and most
     proposals: Proposals
     accuracy: float
     out_of_reach: float
@@ -167,17 +170,21 @@ def _measured(round_: Round, count: int, high: PlannerLevel, low: ControllerLeve
     planner = round_.planner
     distance = np.linalg.norm(planner.achieved_goal[-1] - planner.desired_goal, axis=-1)
     return _Measured(planner.success[-1, :count], distance[:count], round_.reward[1:, :count].sum(axis=0),
-                     high.returns(planner)[:count], proposals.of_episodes(planner, count, low.task.gripper_locked),
+                     high.returns(planner)[:count], low.returns(round_.controller).T[:count],
+                     proposals.of_episodes(planner, count, low.task.gripper_locked),
                      low.measure(round_.controller)['controller/accuracy'], high.out_of_reach(planner))
 
 
 def _report(found: list[_Measured], proposed: Proposals, probe_accuracy: float, steps: int,
             seconds: float) -> EvaluationReport:
-    success, distance, reward, returns = (np.concatenate([getattr(m, name) for m in found])
-                                          for name in ('success', 'distance', 'reward', 'returns'))
+    success, distance, reward, returns, of_attempts = (
+        np.concatenate([getattr(m, name) for m in found])
+        for name in ('success', 'distance', 'reward', 'returns', 'attempt_returns'))
+    low, high = of_attempts.mean(axis=0)
     return EvaluationReport(
         success_rate=float(success.mean()), episodes=len(success), mean_final_distance=float(distance.mean()),
         mean_episode_reward=float(reward.mean()), return_start=float(returns.mean()),
+        controller_return_low=float(low), controller_return_high=float(high),
         controller_accuracy=float(np.mean([m.accuracy for m in found])), probe_accuracy=probe_accuracy,
         subgoal_diversity=float(proposed.subgoal[:, :3].std(axis=0).mean()),
         action_diversity=proposed.action_diversity, out_of_reach=float(np.mean([m.out_of_reach for m in found])),

@@ -19,15 +19,15 @@ COLUMNS = (
     'planner/q_start', 'planner/subgoal_std', 'planner/state_dependence', 'planner/goal_dependence',
     'planner/out_of_reach', 'planner/object_moved', 'planner/updates', 'planner/returns_to_best',
     'controller/accuracy', 'controller/mean_reward', 'controller/actor_loss', 'controller/critic_loss',
-    'controller/q_mean', 'controller/updates',
+    'controller/q_mean', 'controller/q_start', 'controller/updates',
     'normalizer/workers', 'normalizer/count', 'normalizer/rejected', 'normalizer/drift',
     'evaluation/success_rate', 'evaluation/confirmed', 'evaluation/episodes',
     'evaluation/mean_final_distance', 'evaluation/mean_episode_reward', 'evaluation/return_start',
-    'evaluation/controller_accuracy',
+    'evaluation/controller_return_low', 'evaluation/controller_return_high', 'evaluation/controller_accuracy',
     'evaluation/probe_accuracy', 'evaluation/subgoal_diversity', 'evaluation/action_diversity',
     'evaluation/out_of_reach', 'evaluation/goal_as_subgoal', 'evaluation/random_subgoals',
     'evaluation/object_moved', 'evaluation/steps',
-    'wall/planner_learning', 'wall/controller_learning', 'wall/evaluation')
+    'wall/round', 'wall/steps_per_s', 'wall/planner_learning', 'wall/controller_learning', 'wall/evaluation')
 
 
 class MetricsTable:

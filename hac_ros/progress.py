@@ -1,4 +1,4 @@
-"""A run's progress as lines of plain text: one a round, for terminals, pipes and logs alike."""
+"""A run's progress: how long rounds take, and lines of plain text, one a round, for terminals, pipes and logs."""
 import sys
 import time
 
@@ -14,6 +14,25 @@ def duration(seconds: float) -> str:
     minutes, seconds = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f'{hours}:{minutes:02}:{seconds:02}' if hours else f'{minutes}:{seconds:02}'
+
+
+class RoundTimes:
+    """Wall clock of rounds: from the moment at which one is told of to that of the next."""
+
+    def __init__(self, clock=time.monotonic):
+        self.clock, self.told = clock, {}      # round -> moment [s], environment steps by then
+
+    def measure(self, round_: int, steps: float) -> dict[str, float]:
+        """Return seconds and steps a second of ``round_``; nothing of the first that is told of, or of one told again."""
+        if round_ in self.told:
+            return {}
+        self.told = {r: told for r, told in self.told.items() if r == round_ - 1}
+        before, now = self.told.get(round_ - 1), (self.clock(), steps)
+        self.told[round_] = now
+        if before is None or now[0] <= before[0]:
+            return {}
+        seconds = now[0] - before[0]
+        return {'wall/round': seconds, 'wall/steps_per_s': (steps - before[1]) / seconds}
 
 
 class Progress:

@@ -15,6 +15,7 @@ import json
 import os
 import platform
 import re
+import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -23,8 +24,9 @@ import hac_ros
 from hac_ros import atomic_files
 
 FORMAT = 1
+GIT = 10.0     # [s] that git may take on a busy machine
 _NAME = re.compile(r'[A-Za-z][A-Za-z0-9_]{0,99}')
-_PACKAGES = ('numpy', 'torch', 'mujoco', 'gymnasium-robotics')
+_PACKAGES = ('numpy', 'torch', 'mujoco', 'gymnasium-robotics', 'rclpy')
 # Settings that say how long or how fast a run goes, not what it learns: a resumed run may change them.
 MAY_CHANGE = frozenset({'resume', 'folder', 'max_steps', 'limit', 'bar', 'confirm', 'stop', 'pace', 'threads',
                         'repeat_after', 'clock', 'render_every'})
@@ -92,19 +94,19 @@ class RunFolder:
             raise RunInUse(f'run {self.run} in {self.root} {what} in use by process {lock.read() or "unknown"}: '
                            'wait for it, end it, or choose another name with run:=<name>') from error
 
-    def begin(self, settings: dict[str, dict], command: list[str], resume: bool = False) -> dict:
+    def begin(self, settings: dict[str, dict], command: list[str], resume: bool = False, more: dict | None = None) -> dict:
         """Make the folders, write config.json (or check it, on resume) and return its content.
 
-        ``settings``: section -> setting -> JSON value. Call it inside ``claim``. Raises RunExists, RunMissing, or
+        ``settings``: section -> setting -> JSON value; ``more``: versions that only the caller knows. Call it inside ``claim``. Raises RunExists, RunMissing, or
         ValueError naming the settings that a resumed run would change.
         """
         if resume:
-            config = self._resumed(settings, command)
+            config = self._resumed(settings, _start(command, more))
         elif self.config.exists():
             raise RunExists(f'run {self.run} in {self.root} exists already; to go on with it add resume:=true, '
                             'to begin another add run:=<another name>')
         else:
-            config = {'format': FORMAT, 'run': self.run, 'settings': settings, 'starts': [_start(command)]}
+            config = {'format': FORMAT, 'run': self.run, 'settings': settings, 'starts': [_start(command, more)]}
         for folder in (self.tensorboard, self.checkpoint, self.log):
             folder.mkdir(parents=True, exist_ok=True)
         for folder in (self.path, self.checkpoint):
@@ -123,27 +125,38 @@ class RunFolder:
         except ValueError as error:
             raise RunMissing(f'{self.config} is damaged: {error}') from error
 
-    def _resumed(self, settings: dict, command: list[str]) -> dict:
+    def _resumed(self, settings: dict, start: dict) -> dict:
         config = self.read_config()
         changes = _changes(config['settings'], json.loads(json.dumps(settings)))
         if changes:
             raise ValueError(f'run {self.run} cannot go on with other settings: ' + '; '.join(changes))
-        return {**config, 'settings': settings, 'starts': [*config['starts'], _start(command)]}
+        return {**config, 'settings': settings, 'starts': [*config['starts'], start]}
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that a result depends on; 'not installed' for what is absent."""
+    """Return the versions that a result depends on; 'not installed' for what is absent. ``commit``: where known."""
     found = {'python': platform.python_version(), 'hac_ros': hac_ros.__version__}
     for package in _PACKAGES:
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             found[package] = 'not installed'
-    return found
+    return found | ({'commit': known} if (known := commit(Path(hac_ros.__file__).resolve().parents[1])) else {})
 
 
-def _start(command: list[str]) -> dict:
-    return {'command': list(command or sys.argv), 'versions': versions()}
+def commit(root: Path) -> str:
+    """Return the commit of the repository at ``root``, '-dirty' after it if files differ; nothing where there is none."""
+    if not (root / '.git').exists():
+        return ''
+    ask = ['git', '-C', str(root), 'describe', '--always', '--dirty', '--exclude=*', '--abbrev=12']
+    try:
+        return subprocess.run(ask, capture_output=True, text=True, timeout=GIT, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ''
+
+
+def _start(command: list[str], more: dict | None) -> dict:
+    return {'command': list(command or sys.argv), 'versions': versions() | (more or {})}
 
 
 def _changes(old: dict, new: dict) -> list[str]:

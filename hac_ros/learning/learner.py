@@ -157,15 +157,13 @@ class Learner:
         return self.level.geometry.subgoal(observation, action, goal)
 
     def _measure_values(self, rows, features):
-        """Add planner/q_start: what the critics expect at the start of the newest episodes, if the actor acts alone."""
-        if self.level.name != 'planner':
-            return
-        self.metrics['planner/q_start'] = float('nan')
+        """Add <level>/q_start: what the critics expect at the start of the newest episodes, if the actor acts alone."""
+        name = f'{self.level.name}/q_start'
+        self.metrics[name] = float('nan')
         if len(rows):
-            data, newest = self.replay.arrays, rows[-PROBE:]
-            start = data['observation'][newest, 0], data['desired_goal'][newest]
+            start = self.level.starts(self.replay.arrays, rows[-PROBE:])
             inputs, context = (torch.from_numpy(given) for given in (features(*start), self.level.context(*start)))
-            self.metrics['planner/q_start'] = float(self.td3.value(inputs, context, self.td3.act(inputs)).mean())
+            self.metrics[name] = float(self.td3.value(inputs, context, self.td3.act(inputs)).mean())
 
     def _weights(self, version: int, statistics: Statistics) -> Weights:
         digest = running_statistics.digest(statistics.space, statistics.moments)

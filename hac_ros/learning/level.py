@@ -52,6 +52,9 @@ class Level(Protocol):
         left: (B,) share of a whole decision that its steps fall short of; None: whole decisions.
         """
 
+    def starts(self, data, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return observation and goal at the start of the episodes ``rows`` of the replay's arrays."""
+
     def measure(self, episodes: Episodes) -> dict[str, float]:
         """Return the metrics of a round."""
 
@@ -85,6 +88,24 @@ class ControllerLevel:
 
     def context(self, observation: np.ndarray, goal: np.ndarray, left: np.ndarray | None = None) -> np.ndarray:
         return np.zeros((len(observation), self.actions), dtype=np.float32)
+
+    def starts(self, data, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return data['observation'][rows, 0], data['subgoal'][rows, 0]
+
+    def returns(self, episodes: Episodes) -> np.ndarray:
+        """Return (2, N) the least and the most that the first attempt of each episode returned, as the critics count.
+
+        They count misses for ever, an attempt ends after a few steps. A subgoal that is reached then is taken to be
+        held: both are the same. Else it is missed for ever, or held from the next step on.
+        """
+        servo = self.task.gripper_locked or self.actions <= 3      # whose opening is not the policy's to answer for
+        near, strict = (attempts.reached(episodes.observation[1:], episodes.subgoal, share * episodes.tolerance, servo)
+                        for share in (1.0, self.config.strictness))
+        first = episodes.attempt == episodes.attempt[:1]
+        length, gamma = first.sum(axis=0), self.config.gamma
+        held = near & first & (first.cumsum(axis=0) == length)     # at its last step
+        most = -((first & ~strict & ~held) * gamma ** np.arange(episodes.steps)[:, None]).sum(axis=0)
+        return np.array([most - np.where(held.any(axis=0), 0.0, gamma ** length / (1.0 - gamma)), most])
 
     def measure(self, episodes: Episodes) -> dict[str, float]:
         hit = attempts.reached(episodes.observation[1:], episodes.subgoal, episodes.tolerance, self.task.gripper_locked)
@@ -134,6 +155,13 @@ class FlatLevel(ControllerLevel):
 
     def features(self, normalization: Normalization) -> FlatFeatures:
         return FlatFeatures(self.task, normalization, self.config)
+
+    def starts(self, data, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return data['observation'][rows, 0], data['subgoal'][rows, 0, :3]
+
+    def returns(self, episodes: Episodes) -> np.ndarray:
+        """Return (2, N) NaN: there are no attempts."""
+        return np.full((2, episodes.arms), np.nan)
 
     def measure(self, episodes: Episodes) -> dict[str, float]:
         return {'controller/accuracy': float('nan'),      # there are no subgoals to be reached
@@ -189,6 +217,9 @@ class PlannerLevel:
         if self.config.critic_duration:
             parts.append(np.zeros((len(observation), 1)) if left is None else left[:, None])
         return np.concatenate(parts, axis=1, dtype=np.float32, casting='same_kind')
+
+    def starts(self, data, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return data['observation'][rows, 0], data['desired_goal'][rows]
 
     def returns(self, episodes: Episodes) -> np.ndarray:
         """Return (N,) the discounted return of each episode, in the unit of the critics: -1 / (1 - gamma) .. 0.

@@ -8,12 +8,12 @@ from hac_ros import atomic_files, config, diagnosis, domain_names, messages, tas
 from hac_ros.learning import checkpoint
 from hac_ros.learning.return_rule import ReturnRule
 from hac_ros.metrics_events import MetricsEvents
-from hac_ros.metrics_table import MetricsTable, read_rows
+from hac_ros.metrics_table import STEPS, MetricsTable, read_rows
 from hac_ros.msg import RunStatus
 from hac_ros.nodes import process
 from hac_ros.nodes.health import Health
 from hac_ros.parameters import declare
-from hac_ros.progress import Progress
+from hac_ros.progress import Progress, RoundTimes
 from hac_ros.protocol import Schedule, training_rounds
 from hac_ros.run_folder import RunFolder
 from hac_ros.watch import Watch
@@ -21,6 +21,7 @@ from hac_ros.watch import Watch
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.task import Future
+from rclpy.utilities import get_rmw_implementation_identifier
 
 SECTIONS = {'': config.RunConfig, 'bridge': config.BridgeConfig, 'normalizer': config.NormalizerConfig,
             'evaluation': config.EvaluationConfig, 'planner': config.PlannerConfig,
@@ -44,7 +45,7 @@ class Recorder(Node):
         self.stack.enter_context(self.folder.claim())
         self.stack.enter_context(domain_names.claim(f'{self.config.run}.recorder'))
         settings = {name: dataclasses.asdict(section) for name, section in self.sections.items()}
-        self.folder.begin(settings, sys.argv, self.config.resume)
+        self.folder.begin(settings, sys.argv, self.config.resume, {'rmw': get_rmw_implementation_identifier()})
         self.result_file = self.folder.path / 'result.json'
         self.result_file.unlink(missing_ok=True)      # of a run that goes on the result is not known yet
         self.stopped, self.began = Future(), time.monotonic()
@@ -72,7 +73,7 @@ class Recorder(Node):
         if done:
             self.get_logger().info(f'goes on with the row of round {done}')
         self.judged, self.steps = done - 1, int(rows[-1]['environment_steps']) if rows else 0
-        self.progress = Progress(self.end * self.steps_per_round, self.steps)
+        self.progress, self.times = Progress(self.end * self.steps_per_round, self.steps), RoundTimes()
         self.events = MetricsEvents(self.folder.tensorboard, self.steps)
         self.stack.callback(self.events.close)
 
@@ -100,6 +101,8 @@ class Recorder(Node):
             if msg.source == 'evaluator':
                 self.judge(msg.round, values)
                 self.publish_status()
+            if msg.source == 'normalizer':      # the first to have all of a round
+                values |= self.times.measure(msg.round, values.get(STEPS, float('nan')))
             self.table.add(msg.source, msg.round, list(values), list(values.values()))
         except (ValueError, atomic_files.WriteFailed) as error:
             self.health.refuse('metrics refused', error)

@@ -59,15 +59,20 @@ def rewards(runs: list[RunHistory]):
 
 def values(runs: list[RunHistory]):
     """What the critics expect, and what came of it."""
-    whole, ((left, right),) = figure(1, 2)
+    whole, ((left, middle, right),) = figure(1, 3)
     draw(left, runs, 'planner/q_start', 'expected (Q)', BLUE)
     draw(left, runs, 'evaluation/return_start', 'returned', RED)
-    lowest = -1.0 / (1.0 - runs[0].setting('planner', 'gamma', 0.92))
-    left.axhline(lowest, color=GREY, lw=0.8, ls='--', label='least possible')
-    finish(left, 'Planner: Q against returns, from the start of an episode', 'discounted return')
+    draw(middle, runs, 'controller/q_start', 'expected (Q)', AMBER)
+    draw(middle, runs, 'evaluation/controller_return_low', 'returned, at least', RED)
+    draw(middle, runs, 'evaluation/controller_return_high', 'and at most', GREEN)
+    for axes, level, gamma in ((left, 'planner', 0.92), (middle, 'controller', 0.9)):
+        lowest = -1.0 / (1.0 - runs[0].setting(level, 'gamma', gamma))
+        axes.axhline(lowest, color=GREY, lw=0.8, ls='--', label='least possible')
+    finish(left, 'Planner: an episode', 'discounted return')
+    finish(middle, 'Controller: its first attempt')
     for level, colour in LEVELS:
         draw(right, runs, f'{level}/q_mean', level, colour)
-    finish(right, 'Mean Q over the samples of the updates', 'value')
+    finish(right, 'Mean Q of the updates')
     return whole
 
 
@@ -89,14 +94,17 @@ def diversity(runs: list[RunHistory]):
 
 
 def timing(runs: list[RunHistory]):
-    """Wall clock of each part of a round."""
-    whole, ((axes,),) = figure(1, 1, 2.4)
-    for column, label, colour in (('wall/planner_learning', 'planner learns', BLUE),
-                                  ('wall/controller_learning', 'controller learns', AMBER),
-                                  ('wall/evaluation', 'evaluation', GREY)):
-        draw(axes, runs, column, label, colour, worse=np.max)
-    finish(axes, 'Wall clock of a round', 'seconds')
-    axes.set_ylim(bottom=0.0)
+    """Wall clock of a round and of each part of it, evaluations apart: one that confirms takes many times as long."""
+    whole, ((left, middle, right),) = figure(1, 3, 2.4)
+    for column, label, colour in (('wall/round', 'whole round', GREEN), ('wall/planner_learning', 'planner learns', BLUE),
+                                  ('wall/controller_learning', 'controller learns', AMBER)):
+        draw(left, runs, column, label, colour, worse=np.max)
+    draw(middle, runs, 'wall/steps_per_s', 'training', GREEN)
+    draw(right, runs, 'wall/evaluation', 'evaluation', GREY, worse=np.max)
+    for axes, title, unit in ((left, 'A round', 'seconds'), (middle, 'Environment steps', 'a second'),
+                              (right, 'An evaluation', 'seconds')):
+        finish(axes, title, unit)
+        axes.set_ylim(bottom=0.0)
     return whole
 
 
@@ -120,11 +128,15 @@ PLOTS = (
          'They tell whether the gradient steps are sound, not whether the behaviour is: those of a collapsed planner '
          'stay in the usual range.', losses),
     Plot('values', 'Q against returns',
-         'Left: what the planner\'s critics expect at the start of an episode, and the discounted return that the '
-         'evaluation gave. They should meet; a gap of a quarter of the range is warned of.', values),
+         'What critics expect at the start, and the discounted return that the evaluation gave. Left, the planner, an '
+         'episode: they should meet; a gap of a quarter of the range is warned of. Middle, the controller, the first '
+         'attempt of an episode: Q should lie between both returns, since how an attempt that missed would have gone '
+         'on is not known.', values),
     Plot('normalizer', 'Running statistics against recent data',
          'For each dimension the mean of the last five rounds (dot) and their standard deviation (bar), in units of '
          'the statistics: the grey band is what networks take as usual. Right: distance of the means, by round.',
          statistics),
-    Plot('timing', 'Timing', 'Learning and evaluation run beside the collection of rounds.', timing),
+    Plot('timing', 'Timing', 'A round lasts from the end of the one before to its own, waiting for evaluations included. '
+         'Learning and evaluation run beside the collection of rounds; a long evaluation has confirmed a bar, or made a '
+         'film.', timing),
 )

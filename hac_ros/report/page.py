@@ -8,6 +8,7 @@ from pathlib import Path
 from hac_ros import atomic_files
 from hac_ros.diagnosis import Finding, Thresholds, diagnose
 from hac_ros.report.figures import PLOTS, Plot
+from hac_ros.report.outcomes import NUMBERS, WORDS, rows, table
 from hac_ros.run_history import RunHistory
 
 STYLE = """
@@ -59,30 +60,8 @@ def _figure(plot: Plot, data: bytes) -> str:
             f'<img id="figure-{plot.name}" alt="{html.escape(plot.title)}" src="data:image/png;base64,{source}">\n')
 
 
-def _table(head: tuple, rows) -> str:
-    lines = ''.join('<tr>' + ''.join(f'<td class="number">{html.escape(str(cell))}</td>' for cell in row) + '</tr>\n'
-                    for row in rows)
-    return '<table><tr>' + ''.join(f'<th>{html.escape(cell)}</th>' for cell in head) + f'</tr>\n{lines}</table>'
-
-
 def _outcomes(runs: list[RunHistory]) -> str:
-    head = ('run', 'task', 'policy', 'seed', 'steps', 'success', 'best', 'goal as subgoal', 'random subgoals',
-            'low-level accuracy', 'bar reached at', 'seconds')
-    return _table(head, map(_outcome, runs))
-
-
-def _outcome(run: RunHistory) -> tuple:
-    success, accuracy = run.measured('evaluation/success_rate')[1], run.measured('evaluation/probe_accuracy')[1]
-    reached = (run.result or {}).get('reached')
-    stand_ins = [_last(run.measured(f'evaluation/{name}')[1]) for name in ('goal_as_subgoal', 'random_subgoals')]
-    return (run.name, run.task.name, run.setting('run', 'policy', 'hierarchical'), run.seed, f'{run.columns["environment_steps"][-1]:,.0f}', _last(success),
-            f'{success.max():.2f}' if len(success) else '–', *stand_ins, _last(accuracy),
-            f'{reached["environment_steps"]:,.0f} steps' if reached else 'not reached',
-            f'{run.result["seconds"]:,.0f}' if run.result else 'under way')
-
-
-def _last(values) -> str:
-    return f'{values[-1]:.2f}' if len(values) else '–'
+    return table((*WORDS, *(number.title for number in NUMBERS)), rows(runs))
 
 
 def _warnings(runs: list[RunHistory], findings: list[list[Finding]]) -> str:
@@ -96,7 +75,8 @@ def _several(runs: list[RunHistory]) -> str:
     if len(runs) == 1:
         return ''
     return ('<p class="small">Curves are the median of the runs; the dotted line is the worst, the band the 95 % '
-            'bootstrap interval of the median. A run that has ended keeps its last value.</p>\n')
+            'bootstrap interval of the median. A run that has ended keeps its last value. In the table median and worst '
+            'are of each number by itself.</p>\n')
 
 
 def _numbers(runs: list[RunHistory]) -> str:
@@ -104,11 +84,11 @@ def _numbers(runs: list[RunHistory]) -> str:
     parts = []
     for run in runs:
         if (held := run.statistics) is not None:
-            rows = zip(held.names, held.units, *([f'{value:.4g}' for value in column[-1]] for column in
-                                                 (held.mean, held.std, held.recent_mean, held.recent_std)))
-            table = _table(('dimension', 'unit', 'mean', 'std', 'recent mean', 'recent std'), rows)
+            lines = zip(held.names, held.units, *([f'{value:.4g}' for value in column[-1]] for column in
+                                                  (held.mean, held.std, held.recent_mean, held.recent_std)))
+            numbers = table(('dimension', 'unit', 'mean', 'std', 'recent mean', 'recent std'), lines)
             parts.append(f'<details><summary>Statistics of {html.escape(run.name)} after round {held.rounds[-1]}'
-                         f'</summary>{table}</details>')
+                         f'</summary>{numbers}</details>')
     return '\n'.join(parts)
 
 

@@ -74,6 +74,17 @@ def test_only_committed_rounds_are_used(number):
 
 
 @LEVELS
+def test_what_critics_expect_at_the_start_of_episodes_is_measured(number):
+    one = learner(number)
+    one.add(round_of(number, 0))
+    one.learn(statistics(1), 1)
+    name = f'{one.level.name}/q_start'
+    assert np.isnan(one.training_metrics()[name])
+    one.learn(statistics(2, 1), 2)
+    assert np.isfinite(one.training_metrics()[name])
+
+
+@LEVELS
 def test_the_order_of_arrival_does_not_matter(number):
     one, other = learner(number), learner(number)
     keys = [(r, w) for r in range(3) for w in range(2)]

@@ -76,7 +76,8 @@ def _learnt(round_: int) -> dict[str, float]:
     return {'planner/success': 0.5, 'planner/mean_reward': -0.5, 'planner/actor_loss': 2 * loss,
             'planner/critic_loss': loss, 'planner/q_mean': -1.0, 'planner/q_start': -1.0, 'planner/subgoal_std': 0.05,
             'controller/accuracy': 0.9, 'controller/mean_reward': -0.4, 'controller/actor_loss': loss,
-            'controller/critic_loss': loss, 'controller/q_mean': -2.0, 'normalizer/rejected': 0.0,
+            'controller/critic_loss': loss, 'controller/q_mean': -2.0, 'controller/q_start': -2.0, 'wall/round': 1.6,
+            'wall/steps_per_s': 500.0, 'normalizer/rejected': 0.0,
             'wall/planner_learning': 0.5, 'wall/controller_learning': 0.7, 'wall/evaluation': 1.0}
 
 
@@ -89,7 +90,8 @@ def _evaluated(folder: RunFolder, evaluator: Evaluator, round_: int, frozen) -> 
     space = REACH.observation
     report = evaluator.evaluate(*weights, Statistics(0, space.name, running_statistics.empty(space.size)), EPISODES)
     proposals.write(folder.proposals, evaluator.proposals)
-    names = ('success_rate', 'mean_episode_reward', 'return_start', 'controller_accuracy', 'subgoal_diversity',
+    names = ('success_rate', 'mean_episode_reward', 'return_start', 'controller_return_low', 'controller_return_high',
+             'controller_accuracy', 'subgoal_diversity',
              'action_diversity', 'object_moved')
     return {f'evaluation/{name}': getattr(report, name) for name in names} | {'evaluation/probe_accuracy': 0.99}
 

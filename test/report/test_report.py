@@ -1,6 +1,8 @@
 """The report tells what a run did: all of its figures, nothing from outside, and a collapse at a glance."""
 import base64
+import dataclasses
 import html.parser
+import math
 import re
 
 import imageio.v2 as imageio
@@ -11,7 +13,7 @@ import scripted_run
 from hac_ros import run_history
 from hac_ros.cli import main, report
 from hac_ros.diagnosis import CROWD, crowded, diagnose, is_collapsed, spread
-from hac_ros.report import curves, maps, page
+from hac_ros.report import curves, maps, outcomes, page
 from hac_ros.report.figures import PLOTS
 
 CORNER = (0.9, -0.9, 0.8, 0.0)
@@ -112,7 +114,7 @@ def test_the_page_tells_warnings_seed_versions_and_settings(written):
     text, _ = written
     assert 'collapse' in Page(text).warnings
     assert 'The planner proposes the same subgoal whatever the state' in text
-    for words in ('seed 0', 'torch ', 'numpy ', 'learning_rate', 'gripper_velocity_x', 'm/step'):
+    for words in ('seed 0', 'torch ', 'numpy ', 'rclpy ', 'learning_rate', 'gripper_velocity_x', 'm/step'):
         assert words in text
 
 
@@ -132,6 +134,67 @@ def test_several_runs_become_median_worst_and_band(runs, tmp_path):
     median, worst = (line.get_ydata() for line in figure.axes[0].lines[:2])
     success = np.array([run.measured('evaluation/success_rate')[1] for run in together])
     assert np.array_equal(median, np.median(success, axis=0)) and np.array_equal(worst, success.min(axis=0))
+
+
+def test_a_long_evaluation_does_not_flatten_the_other_times(runs):
+    rounds, speed, evaluations = by_name('timing').draw([runs['healthy']]).axes
+    assert [line.get_label() for line in evaluations.lines] == ['evaluation']
+    assert [line.get_label() for line in rounds.lines] == ['whole round', 'planner learns', 'controller learns']
+    assert speed.lines[0].get_ydata() == pytest.approx(500.0)
+
+
+def test_what_the_controllers_critics_expect_stands_beside_what_attempts_returned(runs):
+    _, axes, _ = by_name('values').draw([runs['healthy']]).axes
+    expected, low, high = (line.get_ydata() for line in axes.lines[:3])
+    assert [line.get_label() for line in axes.lines[:3]] == ['expected (Q)', 'returned, at least', 'and at most']
+    assert (expected == -2.0).all() and len(low) == len(scripted_run.EVALUATED)
+    assert (low <= high).all() and (high <= 0.0).all() and (low >= -1.0 / (1.0 - 0.9) - 1e-9).all()
+
+
+def test_the_table_of_several_runs_ends_with_median_and_worst(runs):
+    *single, median, worst = outcomes.rows(list(runs.values()))
+    success = 4 + [number.title for number in outcomes.NUMBERS].index('success')
+    reached, seconds = success + 5, success + 6
+    shown = sorted(float(row[success]) for row in single)
+    assert [row[0] for row in single] == list(runs) and (median[0], worst[0]) == ('median', 'worst')
+    assert float(median[success]) == shown[1] and float(worst[success]) == shown[0]
+    assert (median[reached], worst[seconds]) == ('not reached', 'under way')
+    assert outcomes.rows([runs['healthy']]) == single[:1]
+
+
+def test_of_costs_the_most_is_the_worst_and_what_has_not_ended_counts_as_endless(runs):
+    def ended(seconds):
+        return dataclasses.replace(runs['healthy'], result={'seconds': seconds, 'reached': {'environment_steps': 800}})
+    seconds = next(number for number in outcomes.NUMBERS if number.title == 'seconds')
+    assert seconds.over([ended(10.0), ended(30.0), ended(20.0)]) == (20.0, 30.0)
+    assert seconds.over([ended(10.0), ended(30.0), runs['frozen']]) == (30.0, math.inf)
+
+
+def test_the_command_reports_three_runs_with_every_figure(root, tmp_path, capsys):
+    names = 'healthy', 'frozen', 'frozen_place'
+    assert main(['report', *names, f'folder:={root}', f'out:={tmp_path}']) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[-1] == f'{tmp_path}/report.html' and {line.partition(':')[0] for line in said[:-1]} == set(names[1:])
+    text = (tmp_path / 'report.html').read_text(encoding='utf-8')
+    parsed = Page(text)
+    assert set(parsed.images) == {f'figure-{plot.name}' for plot in PLOTS}
+    for plot in PLOTS:
+        pixels = imageio.imread(tmp_path / f'{plot.name}.png')
+        assert pixels.shape[1] >= 800 and pixels[..., :3].std() > 5
+    assert '<td class="number">median</td>' in text and '<td class="number">worst</td>' in text
+    assert all(f'<b>{name}</b>: seed' in text for name in names)
+
+
+@pytest.mark.parametrize('plot', [plot for plot in PLOTS if plot.name not in ('subgoals', 'reach', 'normalizer')],
+                         ids=lambda plot: plot.name)
+def test_every_curve_of_several_runs_is_a_median_and_a_worst(runs, plot):
+    labels = [line.get_label() for axes in plot.draw(list(runs.values())).axes for line in axes.lines]
+    medians = [label for label in labels if label.endswith(', median of 3')]
+    assert medians and all(label.replace(', median of 3', ', worst') in labels for label in medians)
+
+
+def by_name(name: str):
+    return next(plot for plot in PLOTS if plot.name == name)
 
 
 def test_a_run_that_ended_keeps_its_last_value():

@@ -48,6 +48,25 @@ def test_its_report_has_every_figure(history, tmp_path):
     assert all(found.text in text or found.text.replace("'", '&#x27;') in text for found in diagnose(history))
 
 
+def test_rounds_are_timed(history):
+    seconds, speed = (history.measured(name)[1] for name in ('wall/round', 'wall/steps_per_s'))
+    assert len(seconds) >= 5 and (seconds > 0.0).all()
+    assert np.round(seconds * speed).tolist() == [200.0] * len(seconds)
+
+
+def test_what_the_controllers_critics_expect_and_what_came_is_measured(history):
+    low, high = (history.measured(f'evaluation/controller_return_{end}')[1] for end in ('low', 'high'))
+    lowest = -1.0 / (1.0 - history.setting('controller', 'gamma', 0.0))
+    assert len(low) == len(high) >= 2
+    assert (lowest <= low + 1e-9).all() and (low <= high).all() and (high <= 0.0).all()
+    assert np.isfinite(history.measured('controller/q_start')[1]).any()
+
+
+def test_versions_tell_what_messages_went_through(history):
+    versions = history.config['starts'][0]['versions']
+    assert versions['rmw'].startswith('rmw_') and versions['rclpy'][0].isdigit()
+
+
 def test_a_film_is_made_at_the_first_evaluation_after_so_many_rounds(history):
     try:
         offscreen.backend()

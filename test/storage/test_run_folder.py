@@ -1,12 +1,13 @@
 """A run has one owner, one set of settings and a name that stays in its folder."""
 import json
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 
-from hac_ros.run_folder import RunExists, RunFolder, RunInUse, RunMissing, versions
+from hac_ros.run_folder import RunExists, RunFolder, RunInUse, RunMissing, commit, versions
 
 SETTINGS = {'run': {'task': 'reach', 'seed': 3, 'resume': False}, 'planner': {'rates': (1, 2)}}
 OWNER = """
@@ -67,8 +68,29 @@ def test_the_config_tells_settings_versions_and_command(tmp_path):
     config = json.loads(folder.config.read_text())
     assert config['settings']['run'] == SETTINGS['run']
     assert config['starts'] == [{'command': ['hac', 'train', 'task:=reach'], 'versions': versions()}]
-    assert set(versions()) == {'python', 'hac_ros', 'numpy', 'torch', 'mujoco', 'gymnasium-robotics'}
+    assert set(versions()) - {'commit'} == {'python', 'hac_ros', 'numpy', 'torch', 'mujoco', 'gymnasium-robotics', 'rclpy'}
     assert all(path.is_dir() for path in (folder.tensorboard, folder.checkpoint, folder.log))
+
+
+def test_the_commit_is_told_where_the_package_lies_in_a_repository(tmp_path):
+    assert commit(tmp_path) == ''
+    git = ['git', '-C', str(tmp_path), '-c', 'user.name=a', '-c', 'user.email=a@b']
+    subprocess.run([*git, 'init', '-q'], check=True)
+    assert commit(tmp_path) == ''       # nothing is committed yet
+    (tmp_path / 'a').write_text('1')
+    for words in (['add', 'a'], ['commit', '-q', '-m', 'Begin']):
+        subprocess.run([*git, *words], check=True)
+    clean = commit(tmp_path)
+    assert re.fullmatch('[0-9a-f]{12}', clean)
+    (tmp_path / 'a').write_text('2')
+    assert commit(tmp_path) == f'{clean}-dirty'
+
+
+def test_what_only_the_caller_knows_is_told_too(tmp_path):
+    folder = RunFolder(tmp_path, 'first')
+    for resume in (False, True):
+        folder.begin(SETTINGS, ['hac'], resume, {'rmw': 'rmw_of_a_test'})
+    assert [start['versions']['rmw'] for start in folder.read_config()['starts']] == ['rmw_of_a_test'] * 2
 
 
 def test_a_begun_run_is_refused_without_resume_and_left_as_it_was(tmp_path):
