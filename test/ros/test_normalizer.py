@@ -112,7 +112,7 @@ def test_statistics_are_changed_from_the_command_line(wire):
     assert hac_statistics('save', f'run:={RUN}')[0] == 0 and (wire.root / RUN / 'statistics.json').exists()
     assert hac_statistics('freeze', f'run:={RUN}') == (0, 'statistics stay as they are from version 3 on\n')
     assert node.contribute(0, 1).frozen
-    assert hac_statistics('unfreeze', f'run:={RUN}')[0] == 0 and node.contribute(0, 2).count == 3 * ROWS
+    assert hac_statistics('unfreeze', f'run:={RUN}')[0] == 0 and node.contribute(0, 2).count == 3 * FRAMES
     assert hac_statistics('reset', f'run:={RUN}') == (0, 'statistics begin at count 0 with version 5\n')
 
 
