@@ -78,6 +78,8 @@ CLOCK_TOPIC = Topic('/clock', Clock, CLOCK, 'first training bridge: simulation t
 MARKERS = Topic('{worker}/markers', MarkerArray, SCENE, 'marker publisher: the scene, while somebody subscribes')
 JOINT_STATES = Topic('{worker}/joint_states', JointState, STREAM,
                      'marker publisher: joints that put the gripper where it is, while somebody subscribes')
+BASE_TRANSFORM = Topic('{worker}/tf', TFMessage, TRANSFORMS,
+                       'marker publisher: where base_link is in the frame of the states, while somebody subscribes')
 
 ROBOT_JOINT_STATES = Topic('/joint_states', JointState, ROBOT,
                            'robot: 100 Hz, arm, torso and head in one message, the fingers in another')
@@ -114,8 +116,8 @@ RESET_STATISTICS = Topic('{run}/statistics/reset', Trigger, None, 'normalizer se
 
 TOPICS = (ARM_STATE, SUBGOAL, ARM_COMMAND, RESTART_ROUND, PLANNER_EPISODES, CONTROLLER_EPISODES, CONTRIBUTION,
           RECEIPT, STATISTICS, PLANNER_WEIGHTS, CONTROLLER_WEIGHTS, METRICS, STATUS, DIAGNOSTICS, CLOCK_TOPIC,
-          MARKERS, JOINT_STATES, ROBOT_JOINT_STATES, OBJECT_POSE, TWIST_COMMAND, RELAYED_GRIPPER, RUNSTOP, RUNSTOPPED, TF,
-          HEARTBEAT, GUARD_ALIVE, NORMALIZER_ALIVE, GOAL, FAULTED, DEAD_MAN)
+          MARKERS, JOINT_STATES, BASE_TRANSFORM, ROBOT_JOINT_STATES, OBJECT_POSE, TWIST_COMMAND, RELAYED_GRIPPER, RUNSTOP,
+          RUNSTOPPED, TF, HEARTBEAT, GUARD_ALIVE, NORMALIZER_ALIVE, GOAL, FAULTED, DEAD_MAN)
 SERVICES = (RESET, PAUSE, FREEZE, SAVE, LOAD, RESET_STATISTICS, CLEAR, BEGIN_EPISODE, JUDGE, ADVANCE)
 GRIPPER_ACTION = '/gripper_controller/gripper_action'               # control_msgs/action/GripperCommand
 TRAJECTORY_ACTION = '/arm_controller/follow_joint_trajectory'       # control_msgs/action/FollowJointTrajectory

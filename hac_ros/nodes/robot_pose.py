@@ -1,4 +1,4 @@
-"""The drawn robot for RViz's RobotModel: joint states, and tf where tf2_msgs is installed."""
+"""The drawn robot for RViz's RobotModel: joint states and tf."""
 from array import array
 
 import numpy as np
@@ -9,11 +9,7 @@ from hac_ros.config import RunConfig
 from geometry_msgs.msg import TransformStamped
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
-
-try:     # not among the wheels of the embedded ROS 2
-    from tf2_msgs.msg import TFMessage
-except ImportError:
-    TFMessage = None
+from tf2_msgs.msg import TFMessage
 
 # robot_state_publisher gives no frame to a link whose joint it never hears of
 RESTING = (kinematics.TORSO_JOINT, 'bellows_joint', 'head_pan_joint', 'head_tilt_joint', 'r_wheel_joint',
@@ -28,20 +24,19 @@ class RobotPose:
         """``base`` (3,) [m]: where base_link is in the states' frame."""
         self._base = base
         self._joints = topics.publisher(node, topics.JOINT_STATES, config.run, config.worker)
-        name = topics.JOINT_STATES.path(config.run, config.worker).replace('joint_states', 'tf')
-        self._tf = None if TFMessage is None else node.create_publisher(TFMessage, name, topics.EVENTS)
+        self._tf = topics.publisher(node, topics.BASE_TRANSFORM, config.run, config.worker)
 
     @property
     def watched(self) -> bool:
         """Whether anybody subscribes."""
-        return any(publisher.get_subscription_count() for publisher in (self._joints, self._tf) if publisher)
+        return any(publisher.get_subscription_count() for publisher in (self._joints, self._tf))
 
     def publish(self, header: Header, joints: np.ndarray, fingers: np.ndarray) -> None:
         """Publish joints (7,) [rad] and fingers (2,) [m], right then left, as of ``header``."""
         if self._joints.get_subscription_count():
             positions = array('d', [*joints, *np.clip(fingers, *kinematics.FINGER_RANGE), *[0.0] * len(RESTING)])
             self._joints.publish(JointState(header=Header(stamp=header.stamp), name=NAMES, position=positions))
-        if self._tf is not None and self._tf.get_subscription_count():
+        if self._tf.get_subscription_count():
             self._tf.publish(TFMessage(transforms=[base_transform(header, self._base)]))
 
 

@@ -210,10 +210,9 @@ def grip(message):
 
 
 def test_the_base_stands_in_the_states_frame(processes, worker, listener, tmp_path):
-    tf2_msgs = pytest.importorskip('tf2_msgs.msg', reason='tf2_msgs is not among the wheels of the embedded ROS 2')
     start(processes, tmp_path)
     seen = []
-    listener.node.create_subscription(tf2_msgs.TFMessage, f'{NAMESPACE}/tf', seen.append, 10)
+    topics.subscribe(listener.node, topics.BASE_TRANSFORM, seen.append, 'scripted')
 
     def arrived():
         worker.send(0, 0)
