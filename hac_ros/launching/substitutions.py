@@ -1,5 +1,5 @@
 """Substitutions of launch files: ``$(var x)``, ``$(env X default)``, ``$(find-pkg-share p)``, ``$(dirname)``,
-``$(not-equals a b)``, ``$(and a b)``.
+``$(file-content path)``, ``$(not-equals a b)``, ``$(and a b)``.
 
 They mean what they mean to ``launch`` 3.4; quotes and backslashes, which it also knows, are refused.
 """
@@ -118,6 +118,13 @@ def _folder(context: Context) -> str:
     return context.folder
 
 
+def _content(_context: Context, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding='utf-8')
+    except (OSError, UnicodeDecodeError) as error:
+        raise SubstitutionError(f'$(file-content {path}): {error}') from error
+
+
 def _different(_context: Context, left: str, right: str) -> str:
     # launch compares numbers and truth values by value ('1' equals '1.0'): we leave such comparisons to it
     if left != right and _loose(left) == _loose(right):
@@ -140,8 +147,8 @@ def _both(_context: Context, left: str, right: str) -> str:
     return str(left == right == 'true').lower()
 
 
-_MEANINGS = {'not-equals': (_different, 2, 2), 'and': (_both, 2, 2), 'var': (_variable, 1, 2), 'env': (_environment, 1, 2), 'find-pkg-share': (_share, 1, 1),
-             'dirname': (_folder, 0, 0)}
+_MEANINGS = {'not-equals': (_different, 2, 2), 'and': (_both, 2, 2), 'var': (_variable, 1, 2), 'env': (_environment, 1, 2),
+             'find-pkg-share': (_share, 1, 1), 'file-content': (_content, 1, 1), 'dirname': (_folder, 0, 0)}
 
 
 def share_folder(package: str) -> Path:

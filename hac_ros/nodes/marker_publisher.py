@@ -96,7 +96,7 @@ class MarkerPublisher(Node):
             self.publisher.publish(markers.scene(
                 self.trail, self.task, header, self.view.arm, self.view.spacing, joints=self.pose.points(),
                 fresh=self.fresh, still=still))
-        self.robot.publish(header, self.pose.joints[0], spaces.fingers(observation)[0])
+        self.robot.publish(state.frame, self.pose.joints[0], spaces.fingers(observation)[0])
         self.fresh, self.still_at = False, time.monotonic() if still else self.still_at
 
     def close(self) -> None:

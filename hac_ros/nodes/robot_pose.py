@@ -18,11 +18,15 @@ NAMES = [*kinematics.JOINTS, *kinematics.FINGER_JOINTS, *RESTING]
 
 
 class RobotPose:
-    """Publishes joint_states, and the robot's base in the states' frame as tf, of the arm that is shown."""
+    """Publishes joint_states, and the robot's base in the states' frame as tf, of the arm that is shown.
+
+    Stamped by the node's clock, not the states': a bridge that comes back counts its time from 0 again, and
+    robot_state_publisher and tf2 pass over what is older than what they have.
+    """
 
     def __init__(self, node, config: RunConfig, base: np.ndarray):
         """``base`` (3,) [m]: where base_link is in the states' frame."""
-        self._base = base
+        self._base, self._clock = base, node.get_clock()
         self._joints = topics.publisher(node, topics.JOINT_STATES, config.run, config.worker)
         self._tf = topics.publisher(node, topics.BASE_TRANSFORM, config.run, config.worker)
 
@@ -31,8 +35,9 @@ class RobotPose:
         """Whether anybody subscribes."""
         return any(publisher.get_subscription_count() for publisher in (self._joints, self._tf))
 
-    def publish(self, header: Header, joints: np.ndarray, fingers: np.ndarray) -> None:
-        """Publish joints (7,) [rad] and fingers (2,) [m], right then left, as of ``header``."""
+    def publish(self, frame: str, joints: np.ndarray, fingers: np.ndarray) -> None:
+        """Publish joints (7,) [rad] and fingers (2,) [m], right then left, and the base in ``frame``, as of now."""
+        header = Header(stamp=self._clock.now().to_msg(), frame_id=frame)
         if self._joints.get_subscription_count():
             positions = array('d', [*joints, *np.clip(fingers, *kinematics.FINGER_RANGE), *[0.0] * len(RESTING)])
             self._joints.publish(JointState(header=Header(stamp=header.stamp), name=NAMES, position=positions))

@@ -34,6 +34,8 @@ def single(path, **values):
 NODE = '<node pkg="hac_probe" exec="probe" {}>{}</node>'
 NAMED = ros('-r', '__node:=n')
 
+ROBOT = '<?xml version="1.0"?>\n<robot name="a: $(b)">\n\t<link name="\'1\'"/> # no comment\n</robot>\n'
+
 
 def typed(text, kind, value):
     """A case with one parameter."""
@@ -124,6 +126,11 @@ CASES = {
                 parameters=[{'/**': {'ros__parameters': {'p': 1, 'q': '1e5', 's': "it's (so)"}}}])],
         files={'f.yaml': '# (x) \'\n/**:\n  ros__parameters:\n    p: $(var v)\n    q: "$(var t)"\n'
                          '    s: "it\'s (so)"\n'}),
+    'content_of_a_file_as_text': Case(
+        NODE.format('name="n" namespace="/a"',
+                    '<param name="p" value="$(file-content $(dirname)/robot.urdf)" type="str"/>'),
+        [record('probe-1', *NAMED, '-r', '__ns:=/a', '--params-file', '#', parameters=[single('/a/n', p=ROBOT)])],
+        files={'robot.urdf': ROBOT}),
     'integer': typed('1', None, 1),
     'float': typed('1.0', None, 1.0),
     'small_number_is_a_text': typed('8e-5', None, '8e-5'),
@@ -159,6 +166,7 @@ REFUSED = {
     'unclosed_substitution': NODE.format('name="$(var x"', ''),
     'two_spaces': NODE.format('name="$(var  x)"', ''),
     'name_and_from': NODE.format('', '<param name="p" from="x"/>'),
+    'missing_content': NODE.format('', '<param name="p" value="$(file-content $(dirname)/no.urdf)" type="str"/>'),
     'other_root': None,
     'not_xml': '<node',
 }

@@ -141,3 +141,18 @@ def test_every_argument_is_described():
 def test_what_an_include_sets_is_no_argument():
     assert 'worker' in launch_file.arguments(LAUNCH / 'worker.launch.xml')
     assert 'worker' not in launch_file.arguments(TRAIN)
+
+
+def test_the_robot_that_is_shown_comes_from_wherever_its_description_is(tmp_path, monkeypatch):
+    pytest.importorskip('ament_index_python', reason='ROS 2 is not in this environment')
+    marker = tmp_path / 'share/ament_index/resource_index/packages/fetch_description'
+    description = tmp_path / 'share/fetch_description/robots/fetch.urdf'
+    for path, text in ((marker, ''), (description, '<robot name="fetch"/>\n')):
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    with pytest.raises(xml_elements.LaunchFileError, match='fetch_description.* is not installed'):
+        launch_file.plan(LAUNCH / 'view.launch.xml', {'robot': 'true'})
+    monkeypatch.setenv('AMENT_PREFIX_PATH', os.pathsep.join([str(tmp_path), os.environ.get('AMENT_PREFIX_PATH', '')]))
+    publisher = next(node for node in launch_file.plan(LAUNCH / 'view.launch.xml', {'robot': 'true'})
+                     if node.executable == 'robot_state_publisher')
+    assert publisher.values() == {'robot_description': '<robot name="fetch"/>\n'} and not publisher.arguments

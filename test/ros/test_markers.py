@@ -1,4 +1,5 @@
 """What a real marker_publisher shows of a scripted worker: every field that RViz needs, and nothing for nobody."""
+import dataclasses
 import math
 from types import SimpleNamespace
 
@@ -219,6 +220,26 @@ def test_the_base_stands_in_the_states_frame(processes, worker, listener, tmp_pa
         return seen
     transform = listener.until(arrived, 'a transform')[0].transforms[0]
     assert (transform.header.frame_id, transform.child_frame_id) == (script.FRAME, 'base_link')
+
+
+def test_the_robot_goes_on_when_the_stamps_of_states_go_back(processes, worker, listener, tmp_path):
+    start(processes, tmp_path)
+    joints, transforms = [], []
+    topics.subscribe(listener.node, topics.JOINT_STATES, joints.append, 'scripted')
+    topics.subscribe(listener.node, topics.BASE_TRANSFORM, transforms.append, 'scripted')
+    for step, round_ in ((6, 5), (0, 6), (1, 6)):      # a bridge that was started again counts from 0
+        time = 60.0 if round_ == 5 else 0.04 * (step + 1)
+        state = dataclasses.replace(script.state(step, round_), time=time)
+
+        def arrived():
+            worker.states.publish(messages.from_arm_state(state))
+            return any(np.linalg.norm(grip(m) - script.grippers()[step, 0]) < 0.002 for m in joints[-1:])
+        listener.until(arrived, f'joint states of step {step} of round {round_}')
+    for stamps in ([m.header.stamp for m in joints], [m.transforms[0].header.stamp for m in transforms]):
+        seconds = [messages.seconds(stamp) for stamp in stamps]
+        assert len(seconds) >= 3 and seconds == sorted(seconds)
+        now = messages.seconds(listener.node.get_clock().now().to_msg())
+        assert now - 60.0 < seconds[0] < now, 'the clock that RViz has'
 
 
 def test_a_message_that_does_not_fit_is_dropped_and_counted(processes, worker, listener, tmp_path):
