@@ -426,6 +426,8 @@ class DeploymentConfig(Checked):
                                              low=-10.0, high=10.0)
     object_correction: tuple[float, ...] = option((0.0, 0.0, 0.0), 'Added to the object\'s position: what calibration found [m]',
                                                   low=-0.2, high=0.2)
+    click_height: float = option(0.025, 'Height over the table of a goal that comes without one, with z = 0 in base_link or '
+                                        'world, as RViz\'s 2D tool gives it [m]', low=0.0, high=0.5)
     autostart: bool = option(False, 'Become active at once, not when somebody activates the node')
     log: bool = option(True, 'Keep every episode in the run\'s folder')
 

@@ -1,7 +1,11 @@
 """When rounds begin on a robot: with a goal that somebody gives, or, on an emulator, as learners want them."""
-from hac_ros import messages, robot_messages, topics
+import numpy as np
+
+from hac_ros import kinematics, messages, robot_messages, topics
 from hac_ros.pilot import Pilot
 from hac_ros.protocol import Commit
+
+WORLD = 'world'     # the frame of the bridge's own states: FetchEnv's
 
 
 class GoalRounds:
@@ -15,8 +19,7 @@ class GoalRounds:
     def on_goal(self, msg):
         """Take a goal; its stamp, where it has one, says from when on states belong to the round."""
         try:
-            position, _ = robot_messages.to_pose(msg)
-            position = position + self.node.robot.shift(msg.header.frame_id)
+            position = self.in_base(robot_messages.to_pose(msg)[0], msg.header.frame_id)
         except ValueError as error:
             self.node.health.refuse('goal refused', error)
             return
@@ -26,6 +29,20 @@ class GoalRounds:
         self.pilot.ask(self.following, 0, position, messages.seconds(msg.header.stamp))
         self.following += 1
         self.node.on_joints()
+
+    def in_base(self, position: np.ndarray, frame: str) -> np.ndarray:
+        """Return a goal (3,) [m] of ``frame`` in base_link. Raises ValueError for a frame that is not known.
+
+        RViz's 2D tool gives z = 0 of its fixed frame: on the floor no goal can be, so one on the table is meant.
+        """
+        config, senses, on_floor = self.node.deployment, self.pilot.senses, position[2] == 0.0
+        if frame not in (WORLD, kinematics.FRAME) or frame == config.frame:
+            return position + self.node.robot.shift(frame)
+        if frame == WORLD:
+            if senses.robot_state() is None:
+                raise ValueError(f'frame {WORLD!r} came before the joint states that tell where it is')
+            position = senses.to_base(position)
+        return np.append(position[:2], self.pilot.safety.table_height + config.click_height) if on_floor else position
 
     def restart(self) -> None:
         """Begin the round anew from where the arm is."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hac_ros import deployment_log, kinematics, messages, records, robot_messages, spaces, tasks, topics
+from hac_ros import config, deployment_log, kinematics, messages, records, robot_messages, spaces, tasks, topics
 from hac_ros.adversary import NAMES, Adversary
 from hac_ros.cli.bench_safety import RUN, Rig
 from lifecycle_msgs.msg import Transition
@@ -47,11 +47,11 @@ class Policy:
         self.rig.time = round(self.rig.time + 0.04, 6)
         return self.rig.time
 
-    def begin(self) -> None:
+    def begin(self, goal=kinematics.world_to_base(GOAL), frame=kinematics.FRAME) -> None:
         """Give a goal, and wait for the first state."""
         before = self.rig.id
         self.rig.send[topics.GOAL.name].publish(robot_messages.from_pose(
-            kinematics.world_to_base(GOAL), (1, 0, 0, 0), messages.to_time(0.0)))
+            goal, (1, 0, 0, 0), messages.to_time(0.0), frame))
 
         def begun():
             self.period()
@@ -106,6 +106,8 @@ def policy(rig):
     return Policy(rig)
 
 
+TABLE = config.SafetyConfig().table_height
+CLICK = config.DeploymentConfig().click_height
 SIDEWARDS = (0.0, 1.0, 0.0, 0.0)
 
 
@@ -149,6 +151,17 @@ def test_observations_are_those_of_the_simulations_readout(policy):
     assert np.array_equal(spaces.fingers(state.observation)[0], [0.02, 0.02])
     assert np.allclose(state.desired_goal[0], GOAL) and np.allclose(state.achieved_goal[0], grip)
     assert (state.steps, state.frame, state.arms) == (REACH.steps, 'world', 1)
+
+
+@pytest.mark.parametrize('goal, frame, wanted', [
+    ((1.30, 0.70, 0.0), 'world', (*kinematics.world_to_base([1.30, 0.70, 0.0])[:2], TABLE + CLICK)),
+    ((0.65, -0.05, 0.0), 'base_link', (0.65, -0.05, TABLE + CLICK)),
+    ((1.30, 0.70, 0.52), 'world', kinematics.world_to_base([1.30, 0.70, 0.52]))])
+def test_a_goal_in_the_states_frame_and_one_without_height_as_rviz_clicks_it(policy, goal, frame, wanted):
+    policy.begin()      # so that joint states have come, which tell where the world is
+    policy.begin(goal, frame)
+    state = next(state for state in policy.states if messages.to_id(state.id) == policy.rig.id)
+    assert np.allclose(state.desired_goal, kinematics.base_to_world(np.array(wanted)), atol=1e-6)
 
 
 def test_a_refused_subgoal_stops_the_arm_before_its_command_passes_and_is_told(policy):
