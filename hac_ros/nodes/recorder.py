@@ -139,6 +139,7 @@ class Recorder(Node):
         self.steps = row['environment_steps']
         self.events.write(row)
         self.progress.show(row)
+        self.health.show(row)
         self.complete_checkpoint(int(row['round']))
         if 'evaluation/success_rate' in row:
             self.look()

@@ -31,6 +31,7 @@ class RobotSide:
         self.trajectory = ActionClient(node, FollowJointTrajectory, topics.TRAJECTORY_ACTION)
         self.asked_to_hold = self.held = False
         signals = pilot.signals
+        health.standing = lambda: [status.text for status in pilot.statuses if status.latches]
         for topic, callback in (
                 (topics.ROBOT_JOINT_STATES, self.on_joint_states), (topics.OBJECT_POSE, self.on_object_pose),
                 (topics.RUNSTOPPED, lambda msg: setattr(signals, 'runstopped', msg.data)),

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from hac_ros import config, deployment_log, kinematics, messages, records, robot_messages, spaces, tasks, topics
 from hac_ros.adversary import NAMES, Adversary
 from hac_ros.cli.bench_safety import RUN, Rig
+from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-from std_msgs.msg import Header
+from std_msgs.msg import Bool, Header
 
 REACH = tasks.by_name('reach', 'fetch')
 KINDS = Adversary(REACH).kinds
@@ -189,6 +190,24 @@ def test_joint_states_that_stop_stop_the_arm_and_the_episode_waits(policy):
         policy.rig._tick()
     policy.rig.until(lambda: not robot_messages.to_twist(policy.twists[-1]).any(), 'rest')
     assert policy.rig.id.step <= asked.step + 2
+
+
+def test_a_run_stop_is_an_error_on_diagnostics_until_it_is_cleared(policy):
+    rig = policy.rig
+
+    def level(pressed):
+        rig.send[topics.RUNSTOPPED.name].publish(Bool(data=pressed))
+        policy.period()
+        newest = policy.diagnostics[-1].status[0]
+        return newest.level == DiagnosticStatus.ERROR and 'run-stop' in newest.message
+    policy.begin()
+    rig.until(lambda: level(True), 'the error')
+
+    def cleared():
+        over = not level(False)
+        rig.clear.call_async(topics.CLEAR.type.Request())    # it is refused while the bridge takes it for pressed
+        return over
+    rig.until(cleared, 'its end')
 
 
 @settings(max_examples=12, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
