@@ -327,6 +327,7 @@ class ViewConfig(Checked):
     spacing: float = option(1.5, 'Distance of neighbours in the grid [m]', low=0.1, high=100.0)
     rate: float = option(10.0, 'Most updates a second of wall clock', low=0.1, high=30.0)
     share: float = option(0.04, 'Most of a core that may be used: updates are left out beyond it', low=0.001, high=1.0)
+    robot: bool = option(False, 'Leave out arm and gripper of the first arm that is shown, because RobotModel draws them')
     path: int = option(50, 'Positions in the trail of the gripper', low=2, high=1000)
     subgoals: int = option(12, 'Subgoals in the trail of ended attempts', low=1, high=1000)
 

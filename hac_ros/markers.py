@@ -85,12 +85,13 @@ def _colour(rgb, alpha: float) -> ColorRGBA:
 # The whole message
 
 def scene(trail: AttemptTrail, task: Task, header: Header, shown: int = ALL, spacing: float = 1.5, *,
-          joints: np.ndarray | None = None, fresh: bool = False, still: bool = True) -> MarkerArray:
+          joints: np.ndarray | None = None, fresh: bool = False, still: bool = True, robot: bool = False) -> MarkerArray:
     """Return the markers of arm ``shown``, or of ALL in a grid with neighbours ``spacing`` [m] apart.
 
     ``joints`` (arms shown, J, 3) [m] are points of the arm, shoulder first. ``fresh`` begins with DELETEALL: another
-    episode, or another choice of arms. ``still`` includes what does not move. An arm that does not exist shows the
-    last one. The trail must have a state; ends of attempts are taken from it, so that each flashes once.
+    episode, or another choice of arms. ``still`` includes what does not move. ``robot``: the first arm's body is left out,
+    because RViz's RobotModel draws it. An arm that does not exist shows the last one. The trail must have a state; ends
+    of attempts are taken from it, so that each flashes once.
     """
     ended = trail.take_ended()
     found = [Marker(header=header, action=Marker.DELETEALL)] if fresh else []
@@ -98,7 +99,7 @@ def scene(trail: AttemptTrail, task: Task, header: Header, shown: int = ALL, spa
         found += standing(place, task) if still or fresh else []
         found += moving(place, trail, task)
         found += flash(place, ended.get(place.arm))
-        found += arm(place, joints[row]) if joints is not None else []
+        found += [] if robot and row == 0 else body(place, trail, joints if joints is None else joints[row])
     return MarkerArray(markers=found)
 
 
@@ -122,12 +123,18 @@ def moving(place: Place, trail: AttemptTrail, task: Task) -> list[Marker]:
     state, arm = trail.state, place.arm
     observation = state.observation[arm]
     found = goal(place, state.desired_goal[arm], bool(state.success[arm]), task.threshold)
-    found += gripper(place, spaces.gripper_position(observation), spaces.fingers(observation))
     found += [path(place, [row[arm] for row in trail.path]), attempts(place, trail.attempts.get(arm, ()))]
     if task.has_object:
         found.append(object_(place, observation, SCENERY.get(task.name, Scenery())))
     found += subgoal(place, trail)
     return [*found, text(place, trail, task)]
+
+
+def body(place: Place, trail: AttemptTrail, joints: np.ndarray | None) -> list[Marker]:
+    """Return gripper and, where ``joints`` (J, 3) [m] are given, arm and base: what RobotModel draws too."""
+    observation = trail.state.observation[place.arm]
+    found = gripper(place, spaces.gripper_position(observation), spaces.fingers(observation))
+    return found if joints is None else [*found, *arm(place, joints)]
 
 
 # Its parts

@@ -95,7 +95,7 @@ class MarkerPublisher(Node):
         if scene:
             self.publisher.publish(markers.scene(
                 self.trail, self.task, header, self.view.arm, self.view.spacing, joints=self.pose.points(),
-                fresh=self.fresh, still=still))
+                fresh=self.fresh, still=still, robot=self.view.robot))
         self.robot.publish(state.frame, self.pose.joints[0], spaces.fingers(observation)[0])
         self.fresh, self.still_at = False, time.monotonic() if still else self.still_at
 

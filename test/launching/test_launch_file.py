@@ -153,6 +153,7 @@ def test_the_robot_that_is_shown_comes_from_wherever_its_description_is(tmp_path
     with pytest.raises(xml_elements.LaunchFileError, match='fetch_description.* is not installed'):
         launch_file.plan(LAUNCH / 'view.launch.xml', {'robot': 'true'})
     monkeypatch.setenv('AMENT_PREFIX_PATH', os.pathsep.join([str(tmp_path), os.environ.get('AMENT_PREFIX_PATH', '')]))
-    publisher = next(node for node in launch_file.plan(LAUNCH / 'view.launch.xml', {'robot': 'true'})
-                     if node.executable == 'robot_state_publisher')
+    plan = {node.executable: node for node in launch_file.plan(LAUNCH / 'view.launch.xml', {'robot': 'true'})}
+    publisher = plan['robot_state_publisher']
+    assert plan['marker_publisher'].values()['view.robot'] is True, 'no second arm is drawn'
     assert publisher.values() == {'robot_description': '<robot name="fetch"/>\n'} and not publisher.arguments

@@ -168,6 +168,13 @@ def test_all_arms_stand_in_a_grid(processes, worker, tmp_path):
         assert at(of(array, 'goal', arm)) == pytest.approx(script.GOALS[arm] + offset)
 
 
+def test_where_robotmodel_draws_fetch_no_second_arm_is_drawn(processes, worker, tmp_path):
+    start(processes, tmp_path, view__arm=-1, view__robot=True)
+    array = worker.show(0, arm=1)
+    found = {arm: {m.ns for m in array.markers if m.ns and m.id % markers.PART == arm} for arm in range(script.ARMS)}
+    assert found[1] - found[0] == {'arm', 'base', 'palm', 'gripper'} and not found[0] - found[1]
+
+
 def test_the_arm_that_is_shown_can_be_chosen_at_any_time(processes, worker, listener, tmp_path):
     start(processes, tmp_path)
     worker.show(0)
