@@ -148,7 +148,7 @@ def commit(root: Path) -> str:
     """Return the commit of the repository at ``root``, '-dirty' after it if files differ; nothing where there is none."""
     if not (root / '.git').exists():
         return ''
-    ask = ['git', '-C', str(root), 'describe', '--always', '--dirty', '--exclude=*', '--abbrev=12']
+    ask = ['git', '--no-optional-locks', '-C', str(root), 'describe', '--always', '--dirty', '--exclude=*', '--abbrev=12']
     try:
         return subprocess.run(ask, capture_output=True, text=True, timeout=GIT, check=True).stdout.strip()
     except (OSError, subprocess.SubprocessError):

@@ -66,6 +66,6 @@ def finish(axes, title: str, y: str = '', x: str = 'environment steps', **limits
     if x == 'environment steps':
         axes.xaxis.set_major_formatter(lambda value, _: f'{value / 1000:g} k' if value else '0')
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(fontsize=7, frameon=False)
+        axes.legend(fontsize=7, framealpha=0.75, edgecolor='none')     # of several runs it may lie over curves
     else:
         axes.text(0.5, 0.5, 'not measured in this run', transform=axes.transAxes, ha='center', color=GREY, fontsize=9)
