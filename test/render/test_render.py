@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from hac_ros import films, records, tasks
-from hac_ros.cli import render
+from hac_ros.cli import main, render
+from hac_ros.cli.evaluate import chosen
 from hac_ros.config import ControllerConfig, PlannerConfig
 from hac_ros.evaluation import Evaluator
 from hac_ros.learning import running_statistics
-from hac_ros.learning.bundle import Bundle, write_bundle
+from hac_ros.learning.bundle import Bundle, read_bundle, write_bundle
 from hac_ros.learning.learner import Learner
 from hac_ros.records import Statistics
 from hac_ros.simulation import offscreen
@@ -162,6 +163,40 @@ def test_the_command_makes_films_of_a_task_with_an_object(opengl, tmp_path):
     assert said[0].endswith(f'of 1 episodes reached the goal (drawn with {opengl})')
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['film.gif', 'film.mp4', 'sheet.png']
     assert imageio.imread(tmp_path / 'out' / 'sheet.png').shape[1] > 6 * render.SHEET_WIDTH
+
+
+def test_the_bundle_that_is_shipped_is_filmed_where_none_is_given(opengl, tmp_path, capsys):
+    assert main(['render', 'task:=reach', f'out:={tmp_path}/out', 'episodes:=1', 'width:=64']) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said == [f'1 of 1 episodes reached the goal (drawn with {opengl})',
+                    *(f'{tmp_path}/out/{name}' for name in ('film.mp4', 'film.gif', 'sheet.png'))]
+    decoded = imageio.mimread(tmp_path / 'out' / 'film.mp4', memtest=False)
+    assert decoded[0].shape == (48, 64, 3) and len(decoded) == REACH.steps + 1 + films.HOLD
+    assert np.abs(decoded[0].astype(int) - decoded[-1]).max() > 40
+
+
+def test_the_bundle_of_control_mode_fetch_is_filmed_in_it(opengl, tmp_path):
+    given = {'task': 'reach', 'control': 'fetch'}
+    recorded = films.of_bundle(read_bundle(chosen(given), 'reach'), 1, 0)
+    assert recorded.success.all() and recorded.steps == tasks.by_name('reach', 'fetch').steps + 1
+    with films.stage(recorded, 64, opengl) as one:      # a few of its 251 moments: each takes its time
+        films.write_film(tmp_path / 'film.mp4', list(films.frames(one, recorded, range(0, 251, 50))), 5.0)
+    decoded = imageio.mimread(tmp_path / 'film.mp4', memtest=False)
+    assert decoded[0].shape == (48, 64, 3) and len(decoded) == 6 + films.HOLD
+    assert np.abs(decoded[0].astype(int) - decoded[5]).max() > 40
+
+
+def test_slide_is_filmed_in_its_own_view(opengl, tmp_path):
+    write_bundle(tmp_path / 'bundle', untrained(tasks.by_name('slide')))
+    assert main(['render', 'task:=slide', f'bundle:={tmp_path}/bundle', f'out:={tmp_path}', 'episodes:=1', 'width:=64']) == 0
+    decoded = imageio.mimread(tmp_path / 'film.mp4', memtest=False)
+    assert decoded[0].shape == (48, 64, 3) and len(decoded) == 51 + films.HOLD and decoded[0].std() > 20
+
+
+def test_where_no_bundle_is_shipped_one_is_asked_for(capsys, tmp_path):
+    assert main(['render', 'task:=slide', f'out:={tmp_path}/out']) == 2
+    assert 'no bundle of slide in control mode mocap comes with this hac_ros' in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()
 
 
 def test_a_film_of_a_training_leaves_its_evaluations_as_they_are(opengl, tmp_path):
