@@ -252,11 +252,16 @@ def mend_module(distribution):
 
 def find_shared_memory(folder=SHARED_MEMORY):
     """Segments that a killed process left behind: nobody maps them and nobody holds their lock."""
-    segments = [path for path in Path(folder).glob('*fastrtps_*') if path.is_file()]
+    segments = {}
+    for path in Path(folder).glob('*fastrtps_*'):
+        try:
+            segments[path] = path.stat()
+        except OSError:  # its process has just ended
+            continue
     mapped, locked = mapped_files(folder), locked_inodes()
-    used = {owner(path) for path in segments if str(path) in mapped or path.stat().st_ino in locked}
+    used = {owner(path) for path, status in segments.items() if str(path) in mapped or status.st_ino in locked}
     dead = [path for path in segments if owner(path) not in used]
-    size = sum(path.stat().st_size for path in dead)
+    size = sum(segments[path].st_size for path in dead)
     found = '{} files of Fast DDS, {} left behind ({:.1f} MB)'.format(len(segments), len(dead), size / 1e6)
     return finding('shared memory', not dead, found, 'nothing left behind', './hac shell fastdds shm clean',
                    required=False)

@@ -16,7 +16,7 @@ CLASSES = {'mujoco_bridge': 'MujocoBridge', 'fetch_emulator': 'FetchEmulator', '
            'guard': 'Guard', 'gripper_relay': 'GripperRelay',
            'planner_learner': 'LearnerNode', 'controller_learner': 'LearnerNode',
            'evaluator': 'EvaluatorNode', 'recorder': 'Recorder', 'marker_publisher': 'MarkerPublisher',
-           'browser_view': 'BrowserView'}
+           'browser_view': 'BrowserView', 'membership': 'MembershipNode'}
 TYPES = {bool: ParameterType.PARAMETER_BOOL, int: ParameterType.PARAMETER_INTEGER,
          float: ParameterType.PARAMETER_DOUBLE, str: ParameterType.PARAMETER_STRING,
          (int,): ParameterType.PARAMETER_INTEGER_ARRAY, (float,): ParameterType.PARAMETER_DOUBLE_ARRAY}

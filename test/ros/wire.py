@@ -1,4 +1,6 @@
 """One node of a run on a wire of the test's own: what the others would send it, and what it says of it."""
+import time
+
 import numpy as np
 
 from hac_ros import config, messages, records, tasks, topics
@@ -11,6 +13,7 @@ TASK = tasks.by_name('reach')
 FRAMES = ARMS * (TASK.steps + 1)     # observations of a round
 LEVELS = {records.CONTROLLER: config.ControllerConfig(hidden=(8,)), records.PLANNER: config.PlannerConfig(hidden=(8,))}
 STAMP = Header().stamp
+AGAIN = 5.0     # [s]
 
 
 class Wire:
@@ -18,6 +21,7 @@ class Wire:
 
     def __init__(self, listener, processes, root):
         self.listener, self.processes, self.root, self.publishers = listener, processes, root, {}
+        self.sent = None
 
     def start(self, executable, **parameters):
         """Start a node of the run."""
@@ -33,6 +37,7 @@ class Wire:
         publisher = self.publishers[topic.name]
         self.listener.until(lambda: publisher.get_subscription_count() or self.process.poll() is not None, topic.name)
         publisher.publish(message)
+        self.sent = publisher, message
 
     def insists(self, topic, message, condition):
         """Send ``message`` until ``condition()`` holds: as a bridge does, since a reader may be found late."""
@@ -48,8 +53,20 @@ class Wire:
         self.insists(topic, message, lambda: answers)
 
     def refuses(self, words):
-        """Wait until the node's log has ``words``; the node goes on."""
-        self.listener.until(lambda: words in self.said() or self.process.poll() is not None, f'{words!r} in the log', limit=20)
+        """Wait until the node's log has ``words``; the node goes on.
+
+        What was sent last is sent again now and then: the node's reader may be found before it has found the writer.
+        """
+        again = time.monotonic() + AGAIN
+
+        def told():
+            nonlocal again
+            if self.sent and time.monotonic() > again:
+                publisher, message = self.sent
+                publisher.publish(message)
+                again = time.monotonic() + AGAIN
+            return words in self.said() or self.process.poll() is not None
+        self.listener.until(told, f'{words!r} in the log')
         assert self.process.poll() is None and words in self.said(), self.said()
 
     def said(self):
