@@ -87,6 +87,7 @@ class BrowserView(Node):
             single = len(texts) == 1
             self.panel.say('  \n'.join(texts[0].text.splitlines()) if single else f'{len(texts)} arms')
             self.panel.show_arm(texts[0].id if single else markers.ALL)
+            self.panel.see(texts[0].text if texts else '')
 
     def on_metrics(self, msg):
         """Show what a source measured."""
@@ -108,17 +109,24 @@ class BrowserView(Node):
             self.scene.hide(self.panel.hidden())
             self.panel.show_metrics()
         elif what == 'pause':
-            self.call(self.pause, SetBool.Request(data=value), lambda answer: self.panel.show_paused(value))
+            self.call(self.pause, SetBool.Request(data=value), lambda answer: self.panel.show_paused(value)
+                      if answer.success else self.refuse(answer.message))
         elif what == 'arm':
             chosen = Parameter('view.arm', value=value).to_parameter_msg()
-            self.call(self.parameters, SetParameters.Request(parameters=[chosen]), lambda answer: None)
+            self.call(self.parameters, SetParameters.Request(parameters=[chosen]),
+                      lambda answer: answer.results[0].successful or self.refuse(answer.results[0].reason))
 
     def call(self, client, request, then) -> None:
         """Call a service if it is there, and ``then`` with its answer."""
         if not client.service_is_ready():
-            self.health.refuse('wish not granted', f'service {client.srv_name} is not there')
+            self.refuse(f'service {client.srv_name} is not there')
             return
         client.call_async(request).add_done_callback(lambda future: then(future.result()))
+
+    def refuse(self, why: str) -> None:
+        """Tell whoever looks, and diagnostics, that what was chosen is not done."""
+        self.health.refuse('wish not granted', why)
+        self.panel.refuse(f'Not done: {why}')
 
     def close(self) -> None:
         """End the page."""

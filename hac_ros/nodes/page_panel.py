@@ -1,6 +1,8 @@
 """The controls beside the scene of the page: pause, arm, level, state of the run, metrics."""
 import math
 import queue
+import re
+import time
 
 import numpy as np
 
@@ -14,6 +16,9 @@ CURVES = {'evaluation/success_rate': ('evaluated success', '#2f9e44'), 'planner/
           'controller/accuracy': ('subgoals reached', '#e8590c')}
 STATES = {RunStatus.RUNNING: 'running', RunStatus.STOPPING: 'bar reached, ending', RunStatus.DONE: 'done'}
 ALL_ARMS = 'all'
+PLACE = re.compile(r'round \d+, step \d+')     # in the text among the markers
+SETTLED = 2.0     # [s] the step that was under way when the bridge was told to hold has been drawn by then
+REFUSAL = 10.0    # [s] for so long a refusal is to be read
 
 
 class PagePanel:
@@ -36,7 +41,8 @@ class PagePanel:
         self._wire()
 
     def _wire(self) -> None:
-        self.paused, self.shown = False, 0
+        self.paused, self.paused_at, self.place, self.shown = False, 0.0, '', 0
+        self.said, self.refusal, self.refused_at = '', '', -math.inf
         self.play.on_click(lambda _: self.wishes.put(('pause', not self.paused)))
         self.arm.on_update(lambda event: event.client and self.wishes.put(('arm', self.chosen_arm())))
         self.level.on_update(lambda _: self.wishes.put(('level', self.level.value)))
@@ -58,12 +64,28 @@ class PagePanel:
 
     def show_paused(self, paused: bool) -> None:
         """Show whether the bridge holds."""
-        self.paused, self.play.label = paused, 'Play' if paused else 'Pause'
+        self.paused, self.play.label, self.paused_at = paused, 'Play' if paused else 'Pause', time.monotonic()
+
+    def see(self, text: str) -> None:
+        """Take what the scene says of an arm: a bridge that goes on is not held, whoever let it, or started it, again."""
+        found = PLACE.search(text)
+        place = found[0] if found else self.place
+        if place != self.place and self.paused and time.monotonic() - self.paused_at > SETTLED:
+            self.show_paused(False)
+        self.place = place
 
     def say(self, text: str) -> None:
-        """Show what the arm is at, or why nothing is to be seen."""
-        if self.notice.content != text:
-            self.notice.content = text
+        """Show what the arm is at, or why nothing is to be seen; a refusal stays beside it for a while."""
+        self.said = text
+        fresh = time.monotonic() - self.refused_at < REFUSAL
+        content = f'{text}  \n**{self.refusal}**' if fresh else text
+        if self.notice.content != content:
+            self.notice.content = content
+
+    def refuse(self, text: str) -> None:
+        """Show why what the user chose was not done."""
+        self.refusal, self.refused_at = text, time.monotonic()
+        self.say(self.said)
 
     def show_status(self, status: RunStatus) -> None:
         """Show how far the run is."""

@@ -1,5 +1,6 @@
 """The page that `hac view` serves, in a real Chromium, fed by a scripted worker through a real marker_publisher."""
 import io
+import itertools
 import re
 import signal
 import socket
@@ -15,10 +16,13 @@ import scripted_worker as script
 from node_process import Listener, NodeProcesses
 from scripted_worker import ScriptedWorker
 
-from hac_ros import messages, topics
+from hac_ros import markers, messages, tasks, topics
+from hac_ros.attempt_trail import AttemptTrail
 from hac_ros.msg import RunStatus
+from hac_ros.nodes.browser_view import BrowserView
 from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.parameter import Parameter
+from std_msgs.msg import Header
 from std_srvs.srv import SetBool
 
 RUN = 'paged'
@@ -51,13 +55,14 @@ def shown(tmp_path_factory):
         serve(processes, folder, port)
         listener.until(lambda: answers(port), 'the page')
         pauses = []
-        listener.node.create_service(SetBool, f'{NAMESPACE}/pause',
-                                     lambda request, answer: _keep(pauses, request, answer))
+        service = listener.node.create_service(SetBool, f'{NAMESPACE}/pause',
+                                               lambda request, answer: _keep(pauses, request, answer))
         before = listener.node.count_subscribers(topics.MARKERS.path(RUN))
         with chromium.Browser(folder / 'profile') as page:
             page.open(f'http://127.0.0.1:{port}')
             worker = ScriptedWorker(listener, RUN)
-            yield SimpleNamespace(page=page, worker=worker, listener=listener, port=port, pauses=pauses, before=before)
+            yield SimpleNamespace(page=page, worker=worker, listener=listener, port=port, pauses=pauses, before=before,
+                                  service=service)
 
 
 def _keep(pauses, request, answer):
@@ -124,6 +129,21 @@ def test_pause_and_play_reach_the_bridge(shown):
 
 
 @needs_chromium
+def test_a_bridge_that_goes_on_by_itself_can_be_paused_again(shown):
+    shown.page.click('Pause')
+    says(shown, 'Play')
+    steps = itertools.cycle(range(script.STEPS))      # as a bridge does that was started again
+
+    def goes_on():
+        shown.worker.send(next(steps), 0)
+        return 'Pause' in shown.page.text()
+    shown.listener.until(goes_on, 'the word Pause', 90.0)
+    shown.page.click('Pause')
+    says(shown, 'Play')
+    assert shown.pauses == [True, False, True, True]
+
+
+@needs_chromium
 def test_another_arm_can_be_chosen(shown):
     shown.page.choose('Arm', '1')
     name = f'{NAMESPACE}/marker_publisher/get_parameters'
@@ -144,6 +164,31 @@ def test_the_choice_of_somebody_else_is_shown(shown):
 
 
 @needs_chromium
+def test_a_level_alone_has_its_own_metrics(shown):
+    publisher = topics.publisher(shown.listener.node, topics.METRICS, RUN)
+    shown.listener.until(publisher.get_subscription_count, 'the page')
+    for level in ('planner', 'controller'):
+        values = {f'{level}/updates': 4.0}
+        publisher.publish(messages.from_metrics(f'{level}_learner', 0, 2, values, RUN, messages.to_time(1.0)))
+    says(shown, 'planner/updates', 'controller/updates')
+    for level, other in (('planner', 'controller'), ('controller', 'planner')):
+        shown.page.choose('Level', level)
+        shown.listener.until(lambda: f'{level}/updates' in shown.page.text() and f'{other}/updates' not in shown.page.text(),
+                             f'metrics of the {level} alone', 90.0)
+
+
+@needs_chromium
+def test_what_cannot_be_done_is_said_on_the_page(shown):
+    shown.listener.node.destroy_service(shown.service)
+
+    def refused():
+        shown.page.run("[...document.querySelectorAll('button')].find(b => /^(Pause|Play)$/.test(b.innerText)).click()")
+        return 'is not there' in shown.page.text()
+    shown.listener.until(refused, 'the refusal on the page', 90.0)
+    says(shown, 'Not done: service', f'{NAMESPACE}/pause')
+
+
+@needs_chromium
 def test_the_page_complains_of_nothing_and_loads_nothing_from_elsewhere(shown):
     assert shown.page.errors() == []
     addresses = shown.page.run("return ['navigation', 'resource'].flatMap(kind => performance.getEntriesByType(kind))"
@@ -157,6 +202,28 @@ def test_it_listens_on_this_machine_only(shown):
     with open('/proc/net/tcp', encoding='ascii') as table:
         local = [line.split()[1] for line in table if line.split()[3] == '0A']     # listening
     assert [address for address in local if address.endswith(f':{shown.port:04X}')] == [f'0100007F:{shown.port:04X}']
+
+
+def test_a_level_alone_hides_what_it_has_nothing_to_do_with(tmp_path):
+    parameters = {'run': RUN, 'task': 'pick_and_place', 'folder': str(tmp_path), 'page.port': free_port()}
+    view = BrowserView(namespace=NAMESPACE, parameter_overrides=[
+        Parameter(name, value=value) for name, value in parameters.items()])
+    try:
+        trail, task = AttemptTrail(50, 12, False), tasks.by_name('pick_and_place')
+        for step in range(script.STEPS):
+            trail.see_state(script.state(step))
+            trail.see_subgoals(script.subgoals(step))
+        view.on_markers(markers.scene(trail, task, Header(frame_id=script.FRAME), 0))
+        named = {namespace for namespace, _ in view.scene.drawn}
+        for level, hidden in (('planner', {'gripper_trail'}), ('controller', {'goal', 'goal_region', 'subgoal_trail'}),
+                              ('both', set())):
+            view.panel.level.value = level
+            view.on_timer()
+            visible = {ns for (ns, _), drawn in view.scene.drawn.items() if all(node.visible for node in drawn.nodes)}
+            assert named - visible == hidden and hidden <= named
+    finally:
+        view.close()
+        view.destroy_node()
 
 
 def test_a_port_that_is_taken_is_refused_in_one_line(processes, tmp_path):
