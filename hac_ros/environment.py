@@ -9,6 +9,7 @@ newer than Python 3.7, so that even a Python too old to train is told so in word
 """
 
 import argparse
+import ctypes
 import importlib.util
 import json
 import os
@@ -26,6 +27,9 @@ SETUP_BYTES = 3 * 10**9
 RUN_BYTES = 5 * 10**8
 HIGHEST_DOMAIN = 101  # above it, DDS ports fall into the range that Linux gives to clients
 SHARED_MEMORY = Path('/dev/shm')
+# What draws films without a screen, by the names under which MuJoCo and PyOpenGL load it; one is enough.
+OPENGL = [('EGL', ['libEGL.so.1']), ('OSMesa', ['libOSMesa.so.8', 'libOSMesa.so.6', 'libOSMesa.so'])]
+BROWSER = ['chromium', 'chromedriver']
 
 # What training imports, and the distribution each comes from.
 MODULES = [
@@ -310,6 +314,31 @@ def find_discovery_range():
                    ', '.join(allowed), 'unset ROS_AUTOMATIC_DISCOVERY_RANGE')
 
 
+# What training can do without
+
+def find_opengl(libraries=OPENGL):
+    """Does the system have a library that films are drawn with? Whether it draws, ./hac render finds out."""
+    found = [name for name, files in libraries if any(map(loads, files))]
+    return finding('opengl', found, ', '.join(found) or 'no ' + ', no '.join(name for name, _ in libraries),
+                   'a library for films (./hac render)', 'sudo apt install libegl1 libgl1-mesa-dri', required=False)
+
+
+def loads(library):
+    """Can the dynamic linker load `library`?"""
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+def find_browser(programs=BROWSER):
+    """Is there the browser that the page of ./hac view is tested in? To look at the page, any will do."""
+    missing = [name for name in programs if shutil.which(name) is None]
+    return finding('browser', not missing, 'no ' + ', no '.join(missing) if missing else ', '.join(programs),
+                   'Chromium for the tests of ./hac view', 'sudo apt install chromium chromium-driver', required=False)
+
+
 # Repair
 
 def repair():
@@ -385,6 +414,7 @@ def doctor(home, python, as_json, stale):
         findings.append(finding('set-up', not stale, 'to do: ' + ', '.join(stale) if stale else 'up to date',
                                 'every step done with the present inputs', './hac setup'))
     findings += find_modules(python) + [find_shared_memory(), find_domain(), find_discovery_range()]
+    findings += [find_opengl(), find_browser()]
     ready = all(item.ok for item in findings if item.required)
     if as_json:
         print(json.dumps({'ready': ready, 'world': 'sourced' if sourced else 'embedded',

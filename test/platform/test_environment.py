@@ -54,6 +54,18 @@ def test_shared_memory_of_the_dead_is_told_from_that_of_the_living(tmp_path):
     assert environment.find_shared_memory(tmp_path).found.startswith('5 files of Fast DDS, 5 left behind')
 
 
+def test_what_only_films_and_browser_tests_want_is_a_note():
+    for item in (environment.find_opengl([('EGL', ['libno-such.so.1'])]), environment.find_browser(['no-such-browser'])):
+        assert not item.ok and not item.required and item.found.startswith('no ') and 'sudo apt install' in item.mend
+    assert 'libegl1' in environment.find_opengl([('EGL', ['libno-such.so.1'])]).mend
+
+
+def test_one_library_for_films_is_enough():
+    item = environment.find_opengl([('EGL', ['libno-such.so.1']), ('C', ['libno-such.so.1', 'libc.so.6'])])
+    assert item.ok and item.found == 'C'
+    assert environment.find_browser(['sh']).ok
+
+
 def test_a_crash_while_importing_counts_against_every_module(tmp_path):
     crash = tmp_path / 'python'
     crash.write_text('#!/bin/sh\necho dying >&2\nexit 139\n')
