@@ -1,15 +1,18 @@
-"""What marker_publisher costs: its CPU time over a training, watched by a subscriber, and with nobody watching.
+"""What watching costs: CPU time of marker_publisher and of the page over a training, and with nobody watching.
 
     ./hac shell python benchmarks/markers.py --seconds 300 --task push
+    ./hac shell python benchmarks/markers.py --seconds 300 --task push --browser
 
-Prints one JSON object. Shares are of one core: user and system time of the process over wall clock, from
-/proc/<pid>/stat, without its start.
+One after the other: nobody watches; somebody reads markers; joint_states and tf too, as RViz with RobotModel does; with
+--browser a headless Chromium shows the page. Prints one JSON object. Shares are of one core: user and system time of a
+process over wall clock, from /proc/<pid>/stat, without its start; Chromium's own are not counted.
 """
 import argparse
 import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +25,10 @@ from ament_index_python.packages import get_package_prefix
 from hac_ros import topics
 
 RUN = 'markers_benchmark'
+NAMESPACE = f'/{RUN}/worker_0'
+WATCHED = {'unwatched': (), 'markers': (topics.MARKERS,),
+           'markers_joint_states_tf': (topics.MARKERS, topics.JOINT_STATES, topics.BASE_TRANSFORM)}
+PORT = 8183
 TICK = os.sysconf('SC_CLK_TCK')
 START = 120.0   # [s] for nodes to come up and train the first round
 
@@ -29,9 +36,10 @@ START = 120.0   # [s] for nodes to come up and train the first round
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--seconds', type=float, default=300.0, help='of each of the two measurements')
+    parser.add_argument('--seconds', type=float, default=300.0, help='of each measurement')
     parser.add_argument('--task', default='push')
     parser.add_argument('--arm', type=int, default=0, help='-1: all in a grid')
+    parser.add_argument('--browser', action='store_true', help='measure the page too; needs chromium and chromedriver')
     options = parser.parse_args()
     os.environ.setdefault('ROS_DOMAIN_ID', '83')
     with tempfile.TemporaryDirectory() as folder, training(options.task, folder), \
@@ -39,10 +47,10 @@ def main() -> None:
         rounds = [0]
         topics.subscribe(node, topics.METRICS, lambda message: rounds.append(message.round), RUN)
         until(node, lambda: len(rounds) > 1, 'the first round')
-        unwatched = measure(node, pid, options.seconds, None, rounds)
-        watched = measure(node, pid, options.seconds, topics.MARKERS, rounds)
-        print(json.dumps({'task': options.task, 'arm': options.arm, 'seconds': options.seconds,
-                          'unwatched': unwatched, 'watched': watched}, indent=1))
+        found = {name: watched(node, pid, options.seconds, some, rounds) for name, some in WATCHED.items()}
+        if options.browser:
+            found['page'] = page(node, pid, options, folder, rounds)
+        print(json.dumps({'task': options.task, 'arm': options.arm, 'seconds': options.seconds, **found}, indent=1))
 
 
 @contextlib.contextmanager
@@ -62,15 +70,39 @@ def training(task: str, folder: str):
                    'bar:=2.0', 'max_steps:=100000000')
 
 
-@contextlib.contextmanager
 def marker_publisher(options, folder: str):
     """The node; gives its process id."""
-    program = Path(get_package_prefix('hac_ros'), 'lib', 'hac_ros', 'marker_publisher')
-    words = [f'{name}:={value}' for name, value in (('run', RUN), ('task', options.task), ('folder', folder),
-                                                    ('view.arm', options.arm))]
-    with process(str(program), '--ros-args', '-r', f'__ns:=/{RUN}/worker_0',
-                 *(word for pair in words for word in ('-p', pair))) as child:
+    return program('marker_publisher', options, folder, **{'view.arm': options.arm})
+
+
+@contextlib.contextmanager
+def program(name: str, options, folder: str, **parameters):
+    """A node of the worker; gives its process id."""
+    path = Path(get_package_prefix('hac_ros'), 'lib', 'hac_ros', name)
+    given = {'run': RUN, 'task': options.task, 'folder': folder, **parameters}
+    words = [word for key, value in given.items() for word in ('-p', f'{key}:={value}')]
+    with process(str(path), '--ros-args', '-r', f'__ns:={NAMESPACE}', *words) as child:
         yield child.pid
+
+
+def page(node, pid: int, options, folder: str, rounds: list[int]) -> dict[str, float]:
+    """Return what marker_publisher ``pid`` and browser_view take while a headless Chromium shows the page."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'test' / 'ros'))
+    from browser import Browser, missing
+    if missing():
+        raise SystemExit(missing())
+    with program('browser_view', options, folder, **{'page.port': PORT}) as server:
+        until(node, lambda: answers(PORT), 'the page')
+        with Browser(Path(folder, 'profile')) as browser:
+            browser.open(f'http://127.0.0.1:{PORT}')
+            until(node, lambda: ', step ' in browser.text(), 'a state on the page')
+            return measure(node, {'marker_publisher': pid, 'browser_view': server}, options.seconds, rounds)
+
+
+def answers(port: int) -> bool:
+    """Whether somebody listens there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(('127.0.0.1', port)) == 0
 
 
 @contextlib.contextmanager
@@ -94,21 +126,27 @@ def until(node, condition, what: str) -> None:
         rclpy.spin_once(node, timeout_sec=0.1)
 
 
-def measure(node, pid: int, seconds: float, topic, rounds: list[int]) -> dict[str, float]:
-    """Return the share of a core that ``pid`` took while ``topic`` was subscribed to, and how often it came."""
-    came: list = []
-    subscription = None if topic is None else topics.subscribe(node, topic, came.append, RUN)
-    if topic is not None:
-        until(node, lambda: came, 'a scene')
-        came.clear()
-    began, used, first = time.monotonic(), cpu(pid), max(rounds)
+def watched(node, pid: int, seconds: float, some: tuple, rounds: list[int]) -> dict[str, float]:
+    """Return what marker_publisher ``pid`` takes while topics ``some`` are subscribed to, and how often each comes."""
+    came: dict[str, list] = {topic.name.rpartition('/')[2]: [] for topic in some}
+    open_ = [topics.subscribe(node, topic, seen.append, RUN) for topic, seen in zip(some, came.values())]
+    until(node, lambda: all(came.values()), 'every topic')
+    for seen in came.values():
+        seen.clear()
+    found = measure(node, {'marker_publisher': pid}, seconds, rounds)
+    for subscription in open_:
+        node.destroy_subscription(subscription)
+    return found | {f'{name}_a_second': round(len(seen) / found['wall'], 2) for name, seen in came.items()}
+
+
+def measure(node, pids: dict[str, int], seconds: float, rounds: list[int]) -> dict[str, float]:
+    """Return the share of a core that each of ``pids`` took, and the load of the machine, which slows all down."""
+    began, used, first = time.monotonic(), {name: cpu(pid) for name, pid in pids.items()}, max(rounds)
     while time.monotonic() < began + seconds:
         rclpy.spin_once(node, timeout_sec=0.2)
-    wall, used = time.monotonic() - began, cpu(pid) - used
-    if subscription is not None:
-        node.destroy_subscription(subscription)
-    return {'core_share': round(used / wall, 4), 'scenes_a_second': round(len(came) / wall, 2),
-            'rounds_trained': max(rounds) - first}
+    wall = time.monotonic() - began
+    return {**{f'{name}_core_share': round((cpu(pid) - used[name]) / wall, 4) for name, pid in pids.items()},
+            'wall': round(wall, 2), 'rounds_trained': max(rounds) - first, 'load': round(os.getloadavg()[0], 1)}
 
 
 def cpu(pid: int) -> float:
