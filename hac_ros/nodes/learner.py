@@ -139,8 +139,7 @@ class LearnerNode(Node):
                              f'statistics) {came} came, {wanted} are wanted')
 
     def hold(self, episodes: records.Episodes) -> None:
-        """Add a round to the replay and measure it."""
-        self.learner.add(episodes)
+        """Note a round that the replay has, and measure it."""
         self.holdings.add(episodes.worker, episodes.round)
         self.measured.setdefault(episodes.round, {})[episodes.worker] = self.learner.measure(episodes)
 
@@ -220,6 +219,7 @@ class LearnerNode(Node):
         if any(self.folder.glob('manifest-*')):
             self.restore_part(checkpoint.read_manifest(self.folder))
         for episodes in self.journal.read(self.holdings.all_next(), self.lose):
+            self.learner.add(episodes)
             self.hold(episodes)
         if any(self.holdings.all_next().values()):
             self.get_logger().info(f'goes on with version {self.version}; next rounds {self.holdings.all_next()}')
