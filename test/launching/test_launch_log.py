@@ -1,8 +1,6 @@
 """What the launch log tells of processes, and what became of them."""
 import os
 import signal
-import subprocess
-import sys
 
 import pytest
 
@@ -22,15 +20,6 @@ def log(tmp_path):
         path.write_text(LOG.format(first=first, second=second, third=third))
         return path
     return write
-
-
-@pytest.fixture
-def child():
-    """A process of this one that waits to be killed."""
-    process = subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()'])
-    yield process
-    process.kill()
-    process.wait()
 
 
 def end_unnoticed(process):

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from test_hindsight import episodes
 
 from hac_ros import records, tasks
@@ -17,14 +16,6 @@ REACH = tasks.by_name('reach')
 CONFIGS = {records.PLANNER: PlannerConfig(hidden=(16, 16), updates=20.0),
            records.CONTROLLER: ControllerConfig(hidden=(16, 16), updates=20.0)}
 LEVELS = pytest.mark.parametrize('number', [records.CONTROLLER, records.PLANNER])
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def learner(number: int, **settings) -> Learner:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from point_mass import PointMass
 
 from hac_ros.config import ControllerConfig, PlannerConfig
@@ -15,14 +14,6 @@ from in_process import Training  # noqa: E402
 ROUNDS = 9
 PLANNER = dict(hidden=(64, 64), updates=200.0, averaging=0.02)
 CONTROLLER = dict(hidden=(64, 64), updates=400.0, averaging=0.02)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def trained(seed: int, rounds: int = ROUNDS, planner=None, controller=None) -> Training:

@@ -3,7 +3,6 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from test_learner import CONFIGS, LEVELS, REACH, equal, learner, round_of, statistics
 
 from hac_ros.learning.learner import Learner
@@ -13,14 +12,6 @@ from hac_ros.learning.td3 import Td3
 
 SUCCESS = {1: 0.9, 2: 1.0, 3: 0.9, 4: 0.1, 5: 0.0, 6: 0.0}      # of every version; version 9 returns to version 2
 LAST = 12
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def returning(number, limit=0.15) -> Returning:

@@ -123,14 +123,6 @@ def test_every_kind_comes_once_in_each_cycle_in_an_order_of_its_own():
     assert drawn == list(itertools.islice(cycles(np.random.default_rng(0)), 24))
 
 
-@pytest.fixture
-def child():
-    process = subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()'])
-    yield process
-    process.kill()
-    process.wait()
-
-
 def test_a_process_that_was_dead_before_is_no_victim_and_a_zombie_is_left_over(run, child):
     chaos = Chaos(run.folder.root, seed=0, kills=1, workers=2, arms=1, limit=1)
     run.start('normalizer-3', child.pid)
