@@ -87,7 +87,8 @@ class BrowserView(Node):
             single = len(texts) == 1
             self.panel.say('  \n'.join(texts[0].text.splitlines()) if single else f'{len(texts)} arms')
             self.panel.show_arm(texts[0].id if single else markers.ALL)
-            self.panel.see(texts[0].text if texts else '')
+            if texts:
+                self.panel.see(messages.seconds(texts[0].header.stamp))
 
     def on_metrics(self, msg):
         """Show what a source measured."""

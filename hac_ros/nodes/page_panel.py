@@ -1,7 +1,6 @@
 """The controls beside the scene of the page: pause, arm, level, state of the run, metrics."""
 import math
 import queue
-import re
 import time
 
 import numpy as np
@@ -16,7 +15,6 @@ CURVES = {'evaluation/success_rate': ('evaluated success', '#2f9e44'), 'planner/
           'controller/accuracy': ('subgoals reached', '#e8590c')}
 STATES = {RunStatus.RUNNING: 'running', RunStatus.STOPPING: 'bar reached, ending', RunStatus.DONE: 'done'}
 ALL_ARMS = 'all'
-PLACE = re.compile(r'round \d+, step \d+')     # in the text among the markers
 SETTLED = 2.0     # [s] the step that was under way when the bridge was told to hold has been drawn by then
 REFUSAL = 10.0    # [s] for so long a refusal is to be read
 
@@ -41,7 +39,7 @@ class PagePanel:
         self._wire()
 
     def _wire(self) -> None:
-        self.paused, self.paused_at, self.place, self.shown = False, 0.0, '', 0
+        self.paused, self.paused_at, self.time, self.shown = False, 0.0, math.nan, 0
         self.said, self.refusal, self.refused_at = '', '', -math.inf
         self.play.on_click(lambda _: self.wishes.put(('pause', not self.paused)))
         self.arm.on_update(lambda event: event.client and self.wishes.put(('arm', self.chosen_arm())))
@@ -66,13 +64,11 @@ class PagePanel:
         """Show whether the bridge holds."""
         self.paused, self.play.label, self.paused_at = paused, 'Play' if paused else 'Pause', time.monotonic()
 
-    def see(self, text: str) -> None:
-        """Take what the scene says of an arm: a bridge that goes on is not held, whoever let it, or started it, again."""
-        found = PLACE.search(text)
-        place = found[0] if found else self.place
-        if place != self.place and self.paused and time.monotonic() - self.paused_at > SETTLED:
+    def see(self, time_: float) -> None:
+        """Take the time [s] of the state that is drawn: a bridge that goes on is not held, whoever let it, or started it."""
+        if time_ != self.time and self.paused and time.monotonic() - self.paused_at > SETTLED:
             self.show_paused(False)
-        self.place = place
+        self.time = time_
 
     def say(self, text: str) -> None:
         """Show what the arm is at, or why nothing is to be seen; a refusal stays beside it for a while."""
