@@ -97,8 +97,8 @@ class RunFolder:
     def begin(self, settings: dict[str, dict], command: list[str], resume: bool = False, more: dict | None = None) -> dict:
         """Make the folders, write config.json (or check it, on resume) and return its content.
 
-        ``settings``: section -> setting -> JSON value; ``more``: versions that only the caller knows. Call it inside ``claim``. Raises RunExists, RunMissing, or
-        ValueError naming the settings that a resumed run would change.
+        ``settings``: section -> setting -> JSON value; ``more``: versions that only the caller knows.
+        Call it inside ``claim``. Raises RunExists, RunMissing, or ValueError naming the settings that a resumed run would change.
         """
         if resume:
             config = self._resumed(settings, _start(command, more))

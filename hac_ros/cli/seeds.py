@@ -97,7 +97,8 @@ def summary(task: str, found: dict[int, tuple[str, int, dict | None]], metrics: 
 
     ``found``: seed -> (run, exit status, its result.json or None). ``metrics``: seed -> rows of its metrics.csv.
     """
-    rows = [{'seed': seed, 'run': run, 'status': status, **_row(result or {}), **afterwards(result, (metrics or {}).get(seed, []))}
+    rows = [{'seed': seed, 'run': run, 'status': status, **_row(result or {}),
+             **afterwards(result, (metrics or {}).get(seed, []))}
             for seed, (run, status, result) in found.items()]
     steps = [row['steps'] for row in rows]
     reached = [each for each in steps if each is not None]

@@ -11,8 +11,10 @@ class Contributor:
     A round goes in only when the statistics of the round after it are out, so that a version covers exactly the
     rounds that it should, only if the normalizer does not hold it yet, so that a round that was run again
     after a crash does not count twice, and only when every learner holds it: learners wait for what statistics include,
-    and would wait for ever for a worker that ended between its contribution and its episodes. ``store`` is called with each contribution before it goes out; given what was
-    stored last as ``stored``, a new process goes on as the same incarnation, to the bit.
+    and would wait for ever for a worker that ended between its contribution and its episodes.
+
+    ``store`` is called with each contribution before it goes out; given what was stored last as ``stored``, a new process
+    goes on as the same incarnation, to the bit.
     """
 
     def __init__(self, worker: int, incarnation: int, space, stored: Contribution | None = None,

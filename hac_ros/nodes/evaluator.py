@@ -129,8 +129,8 @@ class EvaluatorNode(Node):
         if self.schedule.films(version, self.settings.render_every):
             self.film(pair)     # before the verdict is out, which may end the run
         names = ('success_rate', 'episodes', 'mean_final_distance', 'mean_episode_reward', 'return_start',
-                 'controller_return_low', 'controller_return_high', 'controller_accuracy', 'probe_accuracy', 'subgoal_diversity', 'action_diversity', 'out_of_reach',
-                 'object_moved', 'steps')
+                 'controller_return_low', 'controller_return_high', 'controller_accuracy', 'probe_accuracy',
+                 'subgoal_diversity', 'action_diversity', 'out_of_reach', 'object_moved', 'steps')
         values = {f'evaluation/{name}': getattr(report, name) for name in names}
         if fresh is not report:     # not at the last one: a run that goes on has it in the middle
             found = self.evaluator.stand_ins(*pair, evaluation.STAND_IN_EPISODES)

@@ -27,10 +27,7 @@ SECTIONS = {'': config.RunConfig, 'bridge': config.BridgeConfig, 'normalizer': c
             'evaluation': config.EvaluationConfig, 'planner': config.PlannerConfig,
             'controller': config.ControllerConfig, 'flat': config.FlatConfig}
 VERDICT = ('evaluation/success_rate', 'evaluation/confirmed')
-PARTS = topics.LEARNERS       # the normalizer has a journal only
-
-
-FAREWELL = Duration(seconds=2)
+FAREWELL = Duration(seconds=2)     # that workers on other machines have to hear that the run is done
 
 
 class Recorder(Node):
@@ -168,7 +165,7 @@ class Recorder(Node):
         if not round_ or round_ % self.config.checkpoint_every:
             return
         try:
-            checkpoint.write_manifest(self.folder.checkpoint, round_, {part: round_ for part in PARTS})
+            checkpoint.write_manifest(self.folder.checkpoint, round_, dict.fromkeys(topics.LEARNERS, round_))
         except (ValueError, atomic_files.WriteFailed) as error:
             self.health.refuse('checkpoint not completed', error)
 
