@@ -25,6 +25,7 @@ from hac_ros.tasks import Task
 
 
 JUMP, JUMP_TIME = 0.03, 0.2     # [rad] beyond what its speed limit allows in the time between, at most [s]
+EARLY = 1e-6                     # [s] of rounding
 STEADY, STEADY_PERIODS = 0.01, 3   # [rad] within so many periods, noise included: the joints rest
 
 
@@ -112,7 +113,10 @@ class Pilot:
     # Rounds
 
     def ask(self, round_: int, take: int, goal: np.ndarray, since: float) -> None:
-        """Begin a round as soon as states from ``since`` [s] on are here; the one that runs ends there."""
+        """Begin a round as soon as it is ``since`` [s] and states from then on are here; the one that runs ends there.
+
+        Where time is stepped, joint states may come before the clock that they belong to.
+        """
         self.asked = Asked(round_, take, np.asarray(goal, dtype=np.float64), since)
 
     @property
@@ -161,7 +165,7 @@ class Pilot:
         self.began = self.clock()
         state = self.senses.robot_state(**self.signals.for_safety())
         self._compare(state)
-        if self.asked is not None and state is not None and self.senses.complete(self.asked.since):
+        if self.asked is not None and now >= self.asked.since - EARLY and self.senses.complete(self.asked.since):
             self._begin(state)
             return None, self._publish(now, state)
         if not self.running or self.paused:

@@ -144,6 +144,29 @@ def test_where_time_is_stepped_the_bridge_is_heard_of_before_time_goes_on(tmp_pa
     assert messages.seconds(beats[-1].stamp) <= time and beats[-1].frame_id == 'resting'
 
 
+def test_where_time_is_stepped_no_round_begins_before_the_clock_has_come_to_its_goal(tmp_path, domain):
+    with Rig('reach', str(tmp_path), clock='stepped') as rig:
+        policy, beats = Policy(rig), []
+        topics.subscribe(rig.node, topics.HEARTBEAT, beats.append, RUN)
+        rig.until(lambda: beats, 'the bridge')
+        rig.send[topics.GOAL.name].publish(robot_messages.from_pose(
+            kinematics.world_to_base(GOAL), (1, 0, 0, 0), messages.to_time(policy.next_time())))
+        for _ in range(2):      # the goal, and then what the robot tells
+            here = len(beats)
+            rig.until(lambda: len(beats) > here + 2, 'further heartbeats')
+            policy.period(tick=False)
+        rig.until(lambda: len(beats) > here + 5, 'further heartbeats')
+        assert not policy.states, 'the clock would then go on without an answer'
+
+        def begun():
+            rig._tick()
+            return policy.states
+        rig.until(begun, 'the first state')
+        assert messages.seconds(policy.states[0].header.stamp) == pytest.approx(rig.time)
+        policy.answer(SIDEWARDS)
+        assert len(policy.twists) == 1, 'a period without an answer was taken to have gone by'
+
+
 def test_observations_are_those_of_the_simulations_readout(policy):
     policy.begin()
     state = messages.to_arm_state(policy.states[-1], REACH.observation)

@@ -63,6 +63,15 @@ def test_a_round_begins_only_with_states_that_are_no_older_than_its_goal():
     assert sent is None and state.id.step == 0 and np.allclose(state.desired_goal, kinematics.base_to_world(GOAL))
 
 
+def test_a_round_does_not_begin_before_its_time_though_its_states_are_here():
+    flight = Flight()
+    flight.now += PERIOD
+    flight.look()
+    flight.pilot.ask(0, 0, GOAL, since=flight.now)
+    assert flight.pilot.tick(flight.now - PERIOD)[1] is None
+    assert flight.pilot.tick(flight.now)[1].id.step == 0
+
+
 def test_without_an_answer_the_last_command_ends_in_a_stop_and_no_step_is_missed():
     flight = Flight()
     flight.begin()
