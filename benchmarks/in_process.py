@@ -50,14 +50,17 @@ class Training:
     """A whole run: one worker, both learners, the statistics."""
 
     def __init__(self, task, simulate, arms: int, seed: int, planner=PlannerConfig(), controller=ControllerConfig(),
-                 normalization: str = 'live'):
-        """``simulate(arms, purpose)`` returns a simulation. ``normalization``: live, frozen after FREEZE rounds, or none."""
+                 normalization: str = 'live', device: str = 'cpu'):
+        """``simulate(arms, purpose)`` returns a simulation. ``normalization``: live, frozen after FREEZE rounds, or none.
+
+        ``device``: of torch, where gradient steps run.
+        """
         self.covered = {'live': None, 'frozen': FREEZE, 'none': 0}[normalization]
         self.task, self.simulate, self.seed, self.configs = task, simulate, seed, (planner, controller)
         self.simulation = simulate(arms, 'training')
         self.planner, self.controller = actors(task, planner, controller, arms, seed)
-        self.learners = {PLANNER: Learner(PLANNER, task, planner, seed),
-                         CONTROLLER: Learner(CONTROLLER, task, controller, seed)}
+        self.learners = {PLANNER: Learner(PLANNER, task, planner, seed, device),
+                         CONTROLLER: Learner(CONTROLLER, task, controller, seed, device)}
         self.moments, self.recent, self.metrics = [], [], {}
 
     def run_round(self, round: int):
@@ -136,6 +139,7 @@ def main():
     parser.add_argument('--confirm', type=int, default=500, help='fresh episodes after the last round')
     parser.add_argument('--policy', choices=('hierarchical', 'flat'), default='hierarchical')
     parser.add_argument('--normalization', choices=('live', 'frozen', 'none'), default='live')
+    parser.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
     parser.add_argument('--planner', nargs='*', default=[], metavar='NAME=VALUE')
     parser.add_argument('--controller', nargs='*', default=[], metavar='NAME=VALUE')
     parser.add_argument('--flat', nargs='*', default=[], metavar='NAME=VALUE')
@@ -147,7 +151,7 @@ def main():
              ((PlannerConfig, 'planner'), (ControllerConfig, 'controller'), (FlatConfig, 'flat'))]
     both = levels(arguments.policy, *given)
     training = Training(task, simulate, arguments.arms, arguments.seed, both['planner'], both['controller'],
-                        arguments.normalization)
+                        arguments.normalization, arguments.device)
     for round in range(arguments.rounds + 1):
         training.run_round(round)
         if round % arguments.every == 0:

@@ -17,6 +17,7 @@ ARGUMENTS = {argument.name: argument for argument in (
     Argument('pairs', '7', 'Pairs of measurements for each number of arms; medians are reported', ()),
     Argument('steps', '200', 'Control steps of each measurement: whole episodes', ()),
     Argument('updates', '200', 'Gradient updates timed for each level', ()),
+    Argument('device', 'cpu', 'Where the updates run', ('cpu', 'cuda')),
     Argument('seed', '0', 'Decides commands and networks', ()),
 )}
 
@@ -49,13 +50,20 @@ def measure(given: dict[str, str]) -> dict:
         raise Refused(f'steps:={steps}: whole episodes are wanted, a multiple of {tasks.by_name(value["task"]).steps}')
     from hac_ros.cli import bench_bridge, bench_learner     # mujoco, torch and ROS take seconds
     report = {'task': value['task'], 'seed': seed, 'began': time.strftime('%Y-%m-%dT%H:%M:%S%z'),
-              'machine': platform.processor() or platform.machine(), 'python': platform.python_version(),
+              'machine': platform.processor() or platform.machine(), 'device': value['device'], 'python': platform.python_version(),
               'bridge': [], 'learner': []}
     for count in arms:
         report['bridge'].append(bench_bridge.measure(value['task'], count, pairs, steps, seed))
         print(lines({'bridge': report['bridge'][-1:], 'learner': []})[0], file=sys.stderr)
-    report['learner'] = bench_learner.measure(value['task'], updates, seed)
+    report['learner'] = bench_learner.measure(value['task'], updates, seed, _device(value['device']))
     return report
+
+
+def _device(name: str) -> str:
+    import torch
+    if name == 'cuda' and not torch.cuda.is_available():
+        raise Refused('device:=cuda: torch finds no GPU; device:=cpu is there')
+    return name
 
 
 def lines(report: dict) -> list[str]:

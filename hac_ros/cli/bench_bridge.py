@@ -109,7 +109,7 @@ def measure(task_name: str, arms: int, pairs: int, steps: int, seed: int, thread
         '-p', f'bridge.threads:={threads}', '-p', 'bridge.standalone:=true', '-p', 'bridge.clock:=false',
         '-r', f'__ns:=/{run}/worker_0'],
         env={**os.environ, 'OMP_NUM_THREADS': '1', 'OPENBLAS_NUM_THREADS': '1'})
-    rclpy.init()
+    rclpy.init(args=[])     # it would read our key:=value as rules that rename topics
     driver = Driver(run, task, draw_commands(simulation, steps))
     try:
         if not driver.poll_until(lambda: driver.step_id, 60.0):

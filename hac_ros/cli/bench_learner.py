@@ -17,11 +17,11 @@ ARMS = 16
 CONFIGS = (ControllerConfig(), PlannerConfig())    # by records.CONTROLLER, records.PLANNER
 
 
-def measure(task_name: str, updates: int, seed: int) -> list[dict]:
-    """Return one row a level: updates, updates a second, milliseconds of wall clock for each update."""
+def measure(task_name: str, updates: int, seed: int, device: str = 'cpu') -> list[dict]:
+    """Return one row a level: updates, updates a second, milliseconds of wall clock for each update on ``device``."""
     torch.set_num_threads(1)
     task = tasks.by_name(task_name)
-    learners = [_learner(number, task, updates, seed) for number in (records.CONTROLLER, records.PLANNER)]
+    learners = [_learner(number, task, updates, seed, device) for number in (records.CONTROLLER, records.PLANNER)]
     statistics = records.Statistics(0, task.observation.name, running_statistics.empty(task.observation.size))
     round_ = run_round(
         Simulation(task, ARMS, seed), Planner(task, CONFIGS[records.PLANNER], ARMS, seed),
@@ -30,10 +30,10 @@ def measure(task_name: str, updates: int, seed: int) -> list[dict]:
     return [_row(learners[records.CONTROLLER], round_.controller), _row(learners[records.PLANNER], round_.planner)]
 
 
-def _learner(number: int, task, updates: int, seed: int) -> Learner:
+def _learner(number: int, task, updates: int, seed: int, device: str) -> Learner:
     rate = updates * 1000.0 / (ARMS * task.steps)
     config = dataclasses.replace(CONFIGS[number], start_steps=0, start_updates=rate, updates=rate)
-    return Learner(number, task, config, seed)
+    return Learner(number, task, config, seed, device)
 
 
 def _row(learner: Learner, episodes: records.Episodes) -> dict:

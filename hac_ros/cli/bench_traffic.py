@@ -71,7 +71,7 @@ class Traffic(Node):
 
 def main(words: list[str]) -> None:
     """Hear the run until the window has ended, and print the report."""
-    rclpy.init()
+    rclpy.init(args=[])
     node, executor = Traffic(words[0], *map(int, words[1:])), SingleThreadedExecutor()
     executor.add_node(node)
     while node.ended is None:

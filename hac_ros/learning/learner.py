@@ -119,8 +119,9 @@ class Learner:
             yield from (batch[i] for i in range(some))
             updates -= some
 
-    def _metrics(self, results: list[tuple[float, float, float]]) -> dict[str, float]:
-        columns = np.array(results, dtype=np.float64).reshape(-1, 3).T
+    def _metrics(self, results: list[torch.Tensor]) -> dict[str, float]:
+        read = torch.stack(results).cpu().numpy() if results else np.empty((0, 3))
+        columns = read.astype(np.float64).T
         loss, value, actor = (float(np.nanmean(c)) if np.isfinite(c).any() else float('nan') for c in columns)
         name = self.level.name
         return {f'{name}/actor_loss': actor, f'{name}/critic_loss': loss, f'{name}/q_mean': value,

@@ -69,22 +69,26 @@ class Td3:
         self.critic_target = self.critic.clone()
         self.actor_adam, self.critic_adam = (Adam(p, config.learning_rate) for p in (self.actor, self.critic))
         self.actor_gradient, self.critic_gradient = torch.zeros_like(self.actor), torch.zeros_like(self.critic)
+        self.no_loss = torch.full((), float('nan'), device=self.device)
         self.updates = self.hold = 0
         self._views()
 
     @torch.no_grad()
-    def update(self, batch: Batch) -> tuple[float, float, float]:
-        """Make one gradient step; returns critic loss, mean value, actor loss (NaN where no actor update was due)."""
+    def update(self, batch: Batch) -> torch.Tensor:
+        """Make one gradient step; returns (3,) critic loss, mean value, actor loss (NaN where no actor update was due).
+
+        They stay on the device: to read them at each step would have a GPU wait for every one.
+        """
         self.critic_adam.learning_rate = self.actor_adam.learning_rate = self.config.learning_rate_after(self.updates)
         critic_loss, value = self._update_critics(batch)
         self.updates += 1
-        actor_loss = float('nan')
+        actor_loss = self.no_loss
         if self.updates % self.config.policy_delay == 0 and self.updates > self.hold:
             actor_loss = self._update_actor(batch)
             self.averaged.lerp_(self.actor, self.config.averaging_after(self.updates))
             self.actor_target.lerp_(self.actor, self.config.tau)
         self.critic_target.lerp_(self.critic, self.config.tau)
-        return critic_loss, value, actor_loss
+        return torch.stack((critic_loss, value, actor_loss))
 
     @torch.no_grad()
     def act(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -165,15 +169,15 @@ class Td3:
         value = self.critic_net.forward(self.critic_target_layers, self._joined(batch.following, batch.following_context, action, 2))[0]
         return (batch.reward + batch.discount * value.amin(dim=0).squeeze(-1)).clamp_(self.lowest, 0.0)
 
-    def _update_critics(self, batch: Batch) -> tuple[float, float]:
+    def _update_critics(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         value, cache = self.critic_net.forward(
             self.critic_layers, self._joined(batch.inputs, batch.context, batch.action, 2))
         error = value - self.target(batch)[None, :, None]
         self.critic_net.backward(self.critic_layers, cache, error * (2.0 / error.shape[1]), self.critic_gradient_layers)
         self.critic_adam.step(self.critic_gradient)
-        return error.square().mean().item(), value.mean().item()
+        return error.square().mean(), value.mean()
 
-    def _update_actor(self, batch: Batch) -> float:
+    def _update_actor(self, batch: Batch) -> torch.Tensor:
         raw, cache = self.actor_net.forward(self.actor_layers, batch.inputs[None])
         action = torch.tanh(raw)
         value, critic_cache = self.first_net.forward(
@@ -183,7 +187,7 @@ class Td3:
         slope = slope @ self.map.T * (1.0 - action.square()) + raw * (2.0 * self.config.pretanh / raw.numel())
         self.actor_net.backward(self.actor_layers, cache, slope, self.actor_gradient_layers)
         self.actor_adam.step(self.actor_gradient)
-        return (self.config.pretanh * raw.square().mean() - value.mean()).item()
+        return self.config.pretanh * raw.square().mean() - value.mean()
 
     def _joined(self, inputs: torch.Tensor, context: torch.Tensor, action: torch.Tensor, members: int) -> torch.Tensor:
         return torch.cat((inputs, torch.addmm(context, action, self.map)), dim=-1).expand(members, -1, -1)
