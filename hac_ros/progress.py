@@ -46,7 +46,8 @@ class Progress:
         """Return the text of a row: round, steps, steps/s, time left at most, and what was measured."""
         steps, elapsed = int(row['environment_steps']), time.monotonic() - self.began
         speed = (steps - self.start) / elapsed if elapsed > 0 else 0.0
-        left = (self.total - steps) / speed if speed > 0 else 0.0
+        missing = max(0, self.total - steps)    # a round of workers that joined adds more than the run asked for
+        left = missing / speed if speed > 0 else 0.0
         parts = [f'round {int(row["round"])}', f'{steps} steps', f'{speed:.0f}/s', f'{duration(left)} left at most']
         parts += [f'{name} {row[key]:{form}}' for name, key, form in COLUMNS if key in row and row[key] == row[key]]
         return ' | '.join(parts)

@@ -1,7 +1,7 @@
 """How long rounds take is told from one to the next."""
 import pytest
 
-from hac_ros.progress import RoundTimes
+from hac_ros.progress import Progress, RoundTimes
 
 
 def test_seconds_and_speed_are_those_since_the_round_before():
@@ -24,3 +24,7 @@ def test_after_a_gap_nothing_is_told(missed):
 def test_rounds_that_are_told_of_at_once_have_no_speed():
     times = RoundTimes(lambda: 1.0)
     assert [times.measure(r, 800 * r) for r in range(3)] == [{}, {}, {}]
+
+
+def test_no_time_is_left_when_workers_that_joined_brought_more_steps_than_were_asked_for():
+    assert ' 0:00 left at most' in Progress(1000, 0).line({'round': 3.0, 'environment_steps': 1600.0})
