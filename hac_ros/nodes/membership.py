@@ -11,7 +11,7 @@ from rcl_interfaces.srv import GetParameters
 from rclpy.node import Node
 from rclpy.task import Future
 
-SHARED = ('task', 'control', 'policy', 'arms')     # spaces alone do not tell tasks apart, and weights not who made them
+SHARED = ('task', 'control', 'policy', 'arms', 'seed')     # spaces alone do not tell tasks apart, and weights not who made them
 ASK_EVERY = 0.5     # [s]
 
 

@@ -163,7 +163,7 @@ def test_a_worker_that_ends_when_one_of_two_learners_holds_its_round_stops_nobod
     assert not includes.rounds(4) and bridge.receipts['controller_learner'].get(4, 0) == 0
 
 
-OTHERS = ({'arms': 3}, {'task': 'push'}, {'control': 'fetch'}, {'policy': 'flat'})
+OTHERS = ({'arms': 3}, {'task': 'push'}, {'control': 'fetch'}, {'policy': 'flat'}, {'seed': 12})
 
 
 def test_a_worker_ends_with_its_run_and_one_with_other_settings_is_refused(tmp_path, worker, listener):
@@ -171,7 +171,7 @@ def test_a_worker_ends_with_its_run_and_one_with_other_settings_is_refused(tmp_p
     try:
         includes = Includes(listener)
         nodes = worker(4)       # it waits until the run is there
-        names = ('mujoco_bridge', 'planner', 'controller', 'mujoco_bridge')
+        names = ('mujoco_bridge', 'planner', 'controller', 'mujoco_bridge', 'planner')
         refused = [worker(5 + n, [name], **other)[0] for n, (name, other) in enumerate(zip(names, OTHERS))]
         for number, (node, other) in enumerate(zip(refused, OTHERS), 5):
             assert node.wait(60) == 2
