@@ -17,7 +17,7 @@ ARGUMENTS = {argument.name: argument for argument in (
     Argument('pairs', '7', 'Pairs of measurements for each number of arms; medians are reported', ()),
     Argument('steps', '200', 'Control steps of each measurement: whole episodes', ()),
     Argument('updates', '200', 'Gradient updates timed for each level', ()),
-    Argument('device', 'cpu', 'Where the updates run', ('cpu', 'cuda')),
+    Argument('device', 'cpu', 'Where the updates run; auto: a GPU if there is one', ('cpu', 'cuda', 'auto')),
     Argument('seed', '0', 'Decides commands and networks', ()),
 )}
 
@@ -49,21 +49,16 @@ def measure(given: dict[str, str]) -> dict:
     if steps % tasks.by_name(value['task']).steps:
         raise Refused(f'steps:={steps}: whole episodes are wanted, a multiple of {tasks.by_name(value["task"]).steps}')
     from hac_ros.cli import bench_bridge, bench_learner     # mujoco, torch and ROS take seconds
+    from hac_ros.nodes.learner import LearnerOptions
+    device = LearnerOptions(device=value['device']).torch_device()     # before anything is measured
     report = {'task': value['task'], 'seed': seed, 'began': time.strftime('%Y-%m-%dT%H:%M:%S%z'),
-              'machine': platform.processor() or platform.machine(), 'device': value['device'], 'python': platform.python_version(),
-              'bridge': [], 'learner': []}
+              'machine': platform.processor() or platform.machine(), 'device': device,
+              'python': platform.python_version(), 'bridge': [], 'learner': []}
     for count in arms:
         report['bridge'].append(bench_bridge.measure(value['task'], count, pairs, steps, seed))
         print(lines({'bridge': report['bridge'][-1:], 'learner': []})[0], file=sys.stderr)
-    report['learner'] = bench_learner.measure(value['task'], updates, seed, _device(value['device']))
+    report['learner'] = bench_learner.measure(value['task'], updates, seed, device)
     return report
-
-
-def _device(name: str) -> str:
-    import torch
-    if name == 'cuda' and not torch.cuda.is_available():
-        raise Refused('device:=cuda: torch finds no GPU; device:=cpu is there')
-    return name
 
 
 def lines(report: dict) -> list[str]:
