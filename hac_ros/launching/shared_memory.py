@@ -15,14 +15,16 @@ from pathlib import Path
 
 FOLDER = Path('/dev/shm')
 NEW = 1.0    # [s] a port that is younger may be about to be locked and mapped
+STARTED = 30.0  # [s] after which a living process has locked what it has made, also on a machine that is slow
 _PORT = re.compile(r'(fastrtps_port\d{1,5})|sem\.(fastrtps_port\d{1,5})_mutex')
 _LOCK = re.compile(r'(fastrtps_(?:[0-9a-z]{16}|port\d{1,5}))_[es]l')
 
 
-def clean(folder: Path = FOLDER, wait: bool = False) -> list[str]:
+def clean(folder: Path = FOLDER, wait: bool = False, age: float = 0.0) -> list[str]:
     """Remove the segments and ports of dead processes; return the names of the files that were removed, sorted.
 
-    ``wait``: where a port looks forgotten but is young, look again when it is old enough.
+    ``wait``: where a port looks forgotten but is young, look again when it is old enough. ``age``: leave alone what is
+    younger [s]: where others start meanwhile, what they have made but not locked yet looks as if they were dead.
     """
     if wait and _forgotten_ports(folder, 0.0) - _forgotten_ports(folder):
         threading.Event().wait(NEW)
@@ -30,7 +32,10 @@ def clean(folder: Path = FOLDER, wait: bool = False) -> list[str]:
     for path in sorted(folder.glob('fastrtps_*')):
         if match := _LOCK.fullmatch(path.name):
             locks.setdefault(match.group(1), []).append(path)
-    locks.update({base: [] for base in _forgotten_ports(folder) if base not in locks})
+    locks.update({base: [] for base in _forgotten_ports(folder, max(age, NEW)) if base not in locks})
+    if age:
+        locks = {base: paths for base, paths in locks.items()
+                 if all(_is_old(path, age) for path in _files(folder, base, paths))}
     return sorted(name for base, paths in locks.items() for name in _remove(folder, base, paths))
 
 
@@ -67,11 +72,16 @@ def _is_old(path: Path, age: float) -> bool:
     return status.st_uid == os.geteuid() and time.time() - status.st_mtime >= age
 
 
+def _files(folder: Path, base: str, locks: list[Path]) -> list[Path]:
+    """Return the files of a segment or port that are there."""
+    return [path for path in (folder / base, folder / f'sem.{base}_mutex', *locks) if path.exists()]
+
+
 def _remove(folder: Path, base: str, locks: list[Path]) -> list[str]:
     with contextlib.ExitStack() as held:
         if not all(_take(held, lock) for lock in locks):
             return []
-        return [path.name for path in (folder / base, folder / f'sem.{base}_mutex', *locks) if _unlink(path)]
+        return [path.name for path in _files(folder, base, locks) if _unlink(path)]
 
 
 def _take(held: contextlib.ExitStack, lock: Path) -> bool:

@@ -12,6 +12,8 @@ from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
+from hac_ros.launching import shared_memory
+
 SPIN_SLICE = 0.2   # [s] the events executor of Jazzy hangs without a timeout, and a signal is noticed after one
 REFUSED = 2        # exit status after a setting or a run that was refused
 FAILED = 1         # exit status after a disk that took no more
@@ -39,6 +41,8 @@ def run(make_node, argv=None) -> int:
     SIGTERM or a shutdown of the context, which let the running callback finish; 2 if a setting or the run was
     refused (ValueError or RuntimeError while the node was made), which is printed as one line.
     """
+    # ``ros2 launch`` cleans nothing before it starts nodes, and not after one was killed.
+    shared_memory.clean(age=shared_memory.STARTED)
     # rclpy's own handlers would end the context, and Python's would raise, in the middle of a callback.
     rclpy.init(args=sys.argv if argv is None else argv, signal_handler_options=SignalHandlerOptions.NO)
     for number in (signal.SIGINT, signal.SIGTERM):

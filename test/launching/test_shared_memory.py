@@ -84,3 +84,12 @@ def test_the_mutex_of_a_port_that_is_gone_is_removed_as_soon_as_it_is_old_and_no
         assert shared_memory.clean(tmp_path, wait=True) == []
         mapper.kill()
     assert shared_memory.clean(tmp_path, wait=True) == made
+
+
+def test_what_is_younger_than_asked_for_is_left_alone_and_its_locks_are_not_touched(tmp_path):
+    made = make(tmp_path, SEGMENT, f'{SEGMENT}_el', PORT, f'{PORT}_el')
+    for name in made[1:]:
+        os.utime(tmp_path / name, (1, 1))
+    assert shared_memory.clean(tmp_path, age=30.0) == made[2:], 'one young file is enough to wait'
+    os.utime(tmp_path / made[0], (1, 1))
+    assert shared_memory.clean(tmp_path, age=30.0) == made[:2]
