@@ -11,7 +11,7 @@ def started(processes, listener, name: str) -> tuple:
     """Start a marker publisher and wait until it speaks; return its process and its segments of shared memory."""
     heard = []
     subscription = topics.subscribe(listener.node, topics.DIAGNOSTICS, heard.append, name)
-    process = processes.start('marker_publisher', f'/{name}', run=name)
+    process = processes.start('marker_publisher', f'/{name}', run=name, folder=processes.folder)
     listener.until(lambda: any(status.name.startswith(f'/{name}/') for message in heard for status in message.status),
                    f'diagnostics of {name}')
     listener.node.destroy_subscription(subscription)
