@@ -37,8 +37,25 @@ def numbers(text: str) -> list[int]:
 def train(commands: dict[str, list[str]], at_once: int, tell=print) -> dict[str, int]:
     """Run the commands, name -> words, ``at_once`` at a time; return name -> exit status.
 
-    What they print is told line by line behind their names. Ctrl-C ends those that run, and none is begun after it.
+    What they print is told line by line behind their names. Ctrl-C, or SIGTERM, ends those that run, and none is begun
+    after it.
     """
+    with _interruptible():
+        return _train(commands, at_once, tell)
+
+
+@contextlib.contextmanager
+def _interruptible():
+    """Have SIGTERM do what Ctrl-C does, and both do so where a shell starts its background jobs without the latter."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _train(commands: dict[str, list[str]], at_once: int, tell) -> dict[str, int]:
     waiting, running, ended = list(commands), {}, {}
     selector, stopping = selectors.DefaultSelector(), False
     while running or (waiting and not stopping):

@@ -47,15 +47,9 @@ def test_all_are_run_at_most_so_many_at_a_time_and_what_they_print_has_their_nam
     assert len(counts) == 5 and max(counts) <= 2 and len(lines) == 5 * 502
 
 
-@pytest.fixture
-def interruptible():
-    """A shell's background jobs ignore SIGINT, and so may those who run the tests."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-def test_ctrl_c_ends_those_that_run_and_begins_no_other(interruptible):
+@pytest.mark.parametrize('number', (signal.SIGINT, signal.SIGTERM))
+def test_ctrl_c_and_a_wish_to_end_end_those_that_run_and_begin_no_other(number):
+    before = [signal.signal(each, signal.SIG_IGN) for each in (signal.SIGINT, signal.SIGTERM)]   # as in a background job
     waits = ("import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
              "try:\n    print('here', flush=True)\n    signal.pause()\nexcept KeyboardInterrupt:\n    sys.exit(7)")
     told = []
@@ -63,9 +57,11 @@ def test_ctrl_c_ends_those_that_run_and_begins_no_other(interruptible):
     def tell(line):
         told.append(line)
         if len(told) == 1:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(number)
     assert seeds.train({'a': script(waits), 'b': script(waits)}, 1, tell) == {'a': 7, 'b': 130}
     assert told == ['a: here']
+    assert [signal.signal(each, handler) for each, handler in zip((signal.SIGINT, signal.SIGTERM), before)] == [
+        signal.SIG_IGN, signal.SIG_IGN], 'what was there before is there again'
 
 
 def test_the_table_has_median_and_worst_and_says_what_was_not_reached(tmp_path):
