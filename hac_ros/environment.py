@@ -15,6 +15,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -452,7 +453,13 @@ def main(argv=None):
         return check(options.home)
     if options.command == 'repair':
         return repair()
-    return doctor(options.home, options.python, options.json, options.stale.split())
+    try:
+        status = doctor(options.home, options.python, options.json, options.stale.split())
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:     # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
 
 
 if __name__ == '__main__':

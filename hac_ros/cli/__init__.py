@@ -1,6 +1,7 @@
 """`hac`: one verb, one module. Verbs are imported when they are used, so that `hac --help` is quick."""
 import argparse
 import importlib
+import os
 import signal
 import sys
 
@@ -34,12 +35,24 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv=None) -> int:
     """Run the verb that ``argv`` names and return the exit status; 2 with one line for what is refused."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        try:
+            return _run(list(sys.argv[1:] if argv is None else argv))
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:     # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+
+
+def _run(words: list[str]) -> int:
     verb = words[0] if words and words[0] in VERBS else None
     try:
         if verb is None:
             _parser().parse_args(words or ['--help'])   # prints help and exits, or refuses
         return importlib.import_module(VERBS[verb][0]).run(words[1:])
+    except BrokenPipeError:
+        raise
     except (ValueError, OSError) as error:
         print(f'hac {verb}: {error}' if verb else f'hac: {error}', file=sys.stderr)
         return USAGE_ERROR

@@ -1,6 +1,7 @@
 """`hac`: what it refuses, each with one clear line and status 2, and what it tells."""
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -92,6 +93,20 @@ def test_help_needs_neither_ros_nor_torch():
                           capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == '[]'
     assert all(verb in done.stdout for verb in VERBS)
+
+
+@pytest.mark.parametrize('command', ([sys.executable, '-m', 'hac_ros.cli', '--help'],
+                                     [sys.executable, str(REPOSITORY / 'hac_ros' / 'environment.py'), 'doctor']))
+def test_a_reader_that_has_read_enough_is_no_error(command):
+    reader, writer = os.pipe()
+    os.close(reader)
+    buffered = {name: value for name, value in os.environ.items() if name != 'PYTHONUNBUFFERED'}
+    try:
+        done = subprocess.run(command, env=buffered | {'PYTHONPATH': str(REPOSITORY)}, stdout=writer,
+                              stderr=subprocess.PIPE, text=True)
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, '')
 
 
 def test_the_end_of_a_run_tells_result_folder_and_next_command(tmp_path):
