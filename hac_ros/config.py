@@ -240,6 +240,8 @@ class PlannerConfig(LevelConfig):
     skip_fallen: bool = option(False, 'Domain knowledge: what follows when the object has fallen is not replayed')
     fallen_penalty: float = option(0.0, 'Domain knowledge: share of decisions that make it fall that are learnt as the '
                                    'worst value (with skip_fallen)', low=0.0, high=1.0)
+    fallen_from: int = option(0, 'Environment steps from which fallen_penalty rises from 0', low=0, high=10**9)
+    fallen_until: int = option(0, 'Environment steps from which all of it holds; 0: from the start', low=0, high=10**9)
     goal_distance: bool = option(False, 'Planner also sees the distance to the goal, coarse and fine')
     moved_share: float = option(0.0, 'Domain knowledge: share of samples from episodes in which the object moved',
                                 low=0.0, high=1.0)
@@ -254,6 +256,16 @@ class PlannerConfig(LevelConfig):
         super().__post_init__()
         check_shares(self, 'future_share', 'stay_share')
         check_shares(self, 'moved_share', 'lifted_share')
+
+    def fallen_penalty_after(self, steps: float) -> float:
+        """Return the share of decisions that make the object fall that are learnt as the worst value after so many steps.
+
+        Critics that do not know what a fall costs have the object touched more often: at first that is what is wanted.
+        """
+        if not self.fallen_until:
+            return self.fallen_penalty
+        risen = (steps - self.fallen_from) / max(1, self.fallen_until - self.fallen_from)
+        return self.fallen_penalty * min(1.0, max(0.0, risen))
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,8 @@ def planner_sample(data, rows: np.ndarray, count: int, config: PlannerConfig, ge
     reward = np.where(satisfied, 0.0, -(1.0 - discount) / (1.0 - config.gamma))
     worst = _missed_tests(data, windows, config) & (rng.random(count) < config.testing_penalty)
     if config.fallen_penalty > 0:
-        worst |= (end >= data['lost'][row]) & (rng.random(count) < config.fallen_penalty)
+        penalty = config.fallen_penalty_after(len(rows) * data['action'].shape[1])
+        worst |= (end >= data['lost'][row]) & (rng.random(count) < penalty)
     reward[worst], discount[worst] = -1.0 / (1.0 - config.gamma), 0.0
     return Sample(observation, following, windows.goal, action, reward, discount, 1.0 - (end - start) / config.horizon)
 
@@ -153,7 +154,10 @@ def _planner_goals(data, row, start, end, config: PlannerConfig, rng) -> np.ndar
     achieved, present = data['achieved_goal'][row, later], data['achieved_goal'][row, start]
     near = present + rng.uniform(-config.stay_noise, config.stay_noise, present.shape)
     kind = rng.random(len(row))[:, None]
-    goal = np.where(kind < config.future_share, achieved, data['desired_goal'][row])
+    hindsight = kind < config.future_share
+    if config.fallen_penalty > 0:       # what a fallen object reaches is nobody's goal
+        hindsight &= (end < data['lost'][row])[:, None]
+    goal = np.where(hindsight, achieved, data['desired_goal'][row])
     return np.where(kind >= 1.0 - config.stay_share, near, goal)
 
 

@@ -181,6 +181,21 @@ def test_a_decision_that_loses_the_object_has_the_worst_value_and_nothing_follow
     lost = sample.following[:, 5] < 0.4
     assert lost.any() and (sample.discount[lost] == 0.0).all() and (sample.discount[~lost] > 0.0).all()
     np.testing.assert_allclose(sample.reward[lost], one.lowest)
+    assert (sample.goal[:, 2] > 0.05).all(), 'where it fell to is nobody\'s goal'
+
+
+def test_what_a_fall_costs_is_told_little_by_little_after_so_many_steps_of_replay():
+    settings = {'skip_fallen': True, 'fallen_penalty': 1.0, 'future_share': 1.0, **PURE}
+    one, data = falling(**settings)
+    steps = ARMS * one.task.steps
+
+    def worst(**ramp) -> float:
+        level_ = level.PlannerLevel(PICK, PlannerConfig(**settings, **ramp))
+        sample = level_.sample(data, np.arange(ARMS), 4000, rng())
+        return float((sample.discount[sample.following[:, 5] < 0.4] == 0.0).mean())
+    assert worst(fallen_from=steps, fallen_until=2 * steps) == 0.0
+    assert 0.4 < worst(fallen_from=0, fallen_until=2 * steps) < 0.6
+    assert worst(fallen_from=0, fallen_until=steps) == worst() == 1.0
 
 
 def test_without_that_knowledge_falls_are_replayed():
