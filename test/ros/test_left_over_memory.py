@@ -41,17 +41,6 @@ def test_segments_of_a_killed_node_go_and_those_of_a_living_one_stay(processes, 
     killed.kill()
     killed.wait()
     make_old(left | kept, STARTED + 1.0)
-    assert all(path.exists() for path in left)
     started(processes, listener, 'third')
     assert not any(path.exists() for path in left)
     assert all(path.exists() for path in kept) and living.poll() is None
-
-
-def test_what_is_young_is_left_alone_since_a_starting_node_has_not_locked_it_yet(processes, listener):
-    killed, left = started(processes, listener, 'young')
-    killed.kill()
-    killed.wait()
-    started(processes, listener, 'next')
-    assert left and all(path.exists() for path in left)
-    make_old(left, STARTED + 1.0)
-    assert set(shared_memory.clean(age=STARTED)) >= {path.name for path in left}
