@@ -1,4 +1,5 @@
 """A node that is started by itself, as ``ros2 launch`` does it, removes what killed nodes have left in shared memory."""
+import contextlib
 import os
 from pathlib import Path
 
@@ -22,8 +23,9 @@ def make_old(paths, seconds: float):
     """Have files look as old as that."""
     for path in paths:
         for there in FOLDER.glob(f'{path.name}*'):
-            made = there.stat().st_mtime - seconds
-            os.utime(there, (made, made))
+            with contextlib.suppress(FileNotFoundError):     # others that run beside may clean too
+                made = there.stat().st_mtime - seconds
+                os.utime(there, (made, made))
 
 
 def locked(pid: int) -> set[Path]:
