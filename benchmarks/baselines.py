@@ -137,6 +137,7 @@ def main():
     parser.add_argument('--only', nargs='+', choices=(*OURS, *OTHERS), default=[*OURS, *OTHERS])
     parser.add_argument('--python', default='baselines/bin/python', help='of the environment with stable-baselines3')
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)      # whoever is training ends with us
     command = 'python benchmarks/baselines.py --task {0.task} --limit {0.limit:g} --seeds {1}'.format(
         options, ' '.join(map(str, options.seeds)))
     found = {'task': options.task, 'limit': options.limit, 'seeds': options.seeds, 'command': command,

@@ -120,6 +120,11 @@ def check_shares(config, *names: str):
         raise ValueError(f'{type(config).__name__}: {came} came, at most 1 together is wanted')
 
 
+def share_gone(steps: float, start: int, end: int) -> float:
+    """Return which share of the way from ``start`` to ``end`` environment steps lies behind, 0 .. 1."""
+    return min(1.0, max(0.0, (steps - start) / max(1, end - start)))
+
+
 @dataclass(frozen=True)
 class LevelConfig(Checked):
     """What both levels' learners share (TD3 with hindsight)."""
@@ -176,7 +181,7 @@ class LevelConfig(Checked):
         """Return the share of the exploration that is left after so many gradient steps."""
         if not self.exploration_until:
             return 1.0
-        gone = min(1.0, self.steps_after(updates) / self.exploration_until)
+        gone = share_gone(self.steps_after(updates), 0, self.exploration_until)
         return 1.0 + (self.final_exploration - 1.0) * gone
 
     def averaging_after(self, updates: int) -> float:
@@ -192,8 +197,8 @@ class LevelConfig(Checked):
         """Return the step size of Adam after so many gradient steps."""
         if not self.decay_until:
             return self.learning_rate
-        gone = (self.steps_after(updates) - self.decay_from) / max(1, self.decay_until - self.decay_from)
-        return self.learning_rate + (self.final_learning_rate - self.learning_rate) * min(1.0, max(0.0, gone))
+        gone = share_gone(self.steps_after(updates), self.decay_from, self.decay_until)
+        return self.learning_rate + (self.final_learning_rate - self.learning_rate) * gone
 
 
 @dataclass(frozen=True)
@@ -240,8 +245,10 @@ class PlannerConfig(LevelConfig):
     skip_fallen: bool = option(False, 'Domain knowledge: what follows when the object has fallen is not replayed')
     fallen_penalty: float = option(0.0, 'Domain knowledge: share of decisions that make it fall that are learnt as the '
                                    'worst value (with skip_fallen)', low=0.0, high=1.0)
-    fallen_from: int = option(0, 'Environment steps from which fallen_penalty rises from 0', low=0, high=10**9)
-    fallen_until: int = option(0, 'Environment steps from which all of it holds; 0: from the start', low=0, high=10**9)
+    fallen_from: int = option(0, 'Environment steps, of those kept for replay, from which fallen_penalty rises from 0',
+                              low=0, high=10**9)
+    fallen_until: int = option(0, 'Environment steps, of those kept, from which all of it holds; 0: from the start',
+                               low=0, high=10**9)
     goal_distance: bool = option(False, 'Planner also sees the distance to the goal, coarse and fine')
     moved_share: float = option(0.0, 'Domain knowledge: share of samples from episodes in which the object moved',
                                 low=0.0, high=1.0)
@@ -258,14 +265,13 @@ class PlannerConfig(LevelConfig):
         check_shares(self, 'moved_share', 'lifted_share')
 
     def fallen_penalty_after(self, steps: float) -> float:
-        """Return the share of decisions that make the object fall that are learnt as the worst value after so many steps.
+        """Return the share of decisions that make the object fall that are learnt as the worst value, by steps in replay.
 
         Critics that do not know what a fall costs have the object touched more often: at first that is what is wanted.
         """
         if not self.fallen_until:
             return self.fallen_penalty
-        risen = (steps - self.fallen_from) / max(1, self.fallen_until - self.fallen_from)
-        return self.fallen_penalty * min(1.0, max(0.0, risen))
+        return self.fallen_penalty * share_gone(steps, self.fallen_from, self.fallen_until)
 
 
 @dataclass(frozen=True)

@@ -435,6 +435,18 @@ def print_report(findings, ready):
     print('training can run' if ready else 'training cannot run yet')
 
 
+def as_far_as_read(run):
+    """Return the exit status of ``run()``, or that of SIGPIPE where whoever reads its output, as `head`, has read enough."""
+    try:
+        try:
+            return run()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+
+
 def main(argv=None):
     """Run the command that `argv` names and return the exit status."""
     parser = argparse.ArgumentParser(prog='environment.py', description=__doc__.splitlines()[0])
@@ -453,13 +465,7 @@ def main(argv=None):
         return check(options.home)
     if options.command == 'repair':
         return repair()
-    try:
-        status = doctor(options.home, options.python, options.json, options.stale.split())
-        sys.stdout.flush()
-        return status
-    except BrokenPipeError:     # `| head` has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+    return as_far_as_read(lambda: doctor(options.home, options.python, options.json, options.stale.split()))
 
 
 if __name__ == '__main__':

@@ -1,9 +1,10 @@
 """`hac`: one verb, one module. Verbs are imported when they are used, so that `hac --help` is quick."""
 import argparse
 import importlib
-import os
 import signal
 import sys
+
+from hac_ros.environment import as_far_as_read
 
 # verb -> (module with run(arguments) -> exit status, what it does)
 VERBS = {
@@ -35,14 +36,7 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv=None) -> int:
     """Run the verb that ``argv`` names and return the exit status; 2 with one line for what is refused."""
-    try:
-        try:
-            return _run(list(sys.argv[1:] if argv is None else argv))
-        finally:
-            sys.stdout.flush()
-    except BrokenPipeError:     # `| head` has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+    return as_far_as_read(lambda: _run(list(sys.argv[1:] if argv is None else argv)))
 
 
 def _run(words: list[str]) -> int:
