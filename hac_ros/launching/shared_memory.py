@@ -3,7 +3,8 @@
 As ``fastdds shm clean`` does it: each segment and port has a lock file (_el exclusive, _sl shared) that a living
 process holds. Departures: a port goes only if none of its locks is held, and the lock is kept while files are removed.
 Ports that have no lock file any more, since their reader ended well and a writer did not, go if nobody has them mapped;
-so do the mutexes that are left of ports when several processes end at once.
+so do the mutexes that are left of ports when several processes end at once. A lock file is never made here, and one
+that has just been made is never locked: Fast DDS makes it, then locks it, and a reader that cannot stays deaf.
 """
 import contextlib
 import fcntl
@@ -20,35 +21,61 @@ _PORT = re.compile(r'(fastrtps_port\d{1,5})|sem\.(fastrtps_port\d{1,5})_mutex')
 _LOCK = re.compile(r'(fastrtps_(?:[0-9a-z]{16}|port\d{1,5}))_[es]l')
 
 
-def clean(folder: Path = FOLDER, wait: bool = False, age: float = 0.0) -> list[str]:
+def clean(folder: Path = FOLDER, wait: bool = False, age: float = NEW) -> list[str]:
     """Remove the segments and ports of dead processes; return the names of the files that were removed, sorted.
 
-    ``wait``: where a port looks forgotten but is young, look again when it is old enough. ``age``: leave alone what is
-    younger [s]: where others start meanwhile, what they have made but not locked yet looks as if they were dead.
+    ``age``: leave alone what is younger [s]: where others start meanwhile, what they have made but not locked yet looks
+    as if they were dead. ``wait``: if something is younger, look again when it has that age.
     """
-    if wait and _forgotten_ports(folder, 0.0) - _forgotten_ports(folder):
-        threading.Event().wait(NEW)
+    removed = _clean(folder, age)
+    if wait and _lacks_age(folder, age):
+        threading.Event().wait(age)
+        removed += _clean(folder, age)
+    return sorted(removed)
+
+
+def _clean(folder: Path, age: float) -> list[str]:
+    locks = {base: paths for base, paths in _locks(folder).items() if _are_old(_files(folder, base, paths), age)}
+    removed = [name for base, paths in locks.items() for name in _remove(folder, base, paths)]
+    for base in _forgotten_ports(folder, age):
+        # Whether a port is mapped takes a while to see, in which somebody may have begun to read from it.
+        if not _is_locked(folder, base):
+            removed += [path.name for path in _files(folder, base, []) if _unlink(path)]
+    return removed
+
+
+def _locks(folder: Path) -> dict[str, list[Path]]:
+    """Return the lock files of each segment and port."""
     locks: dict[str, list[Path]] = {}
     for path in sorted(folder.glob('fastrtps_*')):
         if match := _LOCK.fullmatch(path.name):
             locks.setdefault(match.group(1), []).append(path)
-    locks.update({base: [] for base in _forgotten_ports(folder, max(age, NEW)) if base not in locks})
-    if age:
-        locks = {base: paths for base, paths in locks.items()
-                 if all(_is_old(path, age) for path in _files(folder, base, paths))}
-    return sorted(name for base, paths in locks.items() for name in _remove(folder, base, paths))
+    return locks
 
 
-def _forgotten_ports(folder: Path, age: float = NEW) -> set[str]:
+def _forgotten_ports(folder: Path, age: float) -> set[str]:
     """Return the ports without lock files, of at least that age [s], that no process has mapped, mutex or memory."""
-    files: dict[str, list[Path]] = {}
-    for path in folder.glob('*fastrtps_port*'):
-        if match := _PORT.fullmatch(path.name):
-            files.setdefault(match.group(1) or match.group(2), []).append(path)
-    ports = {name: paths for name, paths in files.items() if all(_is_old(path, age) for path in paths)
-             and not any((folder / f'{name}_{kind}l').exists() for kind in 'es')}
+    ports = {name for name in _ports(folder) if not _is_locked(folder, name) and _are_old(_files(folder, name, []), age)}
     used = in_use(folder) if ports else set()
-    return {name for name, paths in ports.items() if not used.intersection(paths)}
+    return {name for name in ports if not used.intersection(_files(folder, name, []))}
+
+
+def _ports(folder: Path) -> set[str]:
+    found = (_PORT.fullmatch(path.name) for path in folder.glob('*fastrtps_port*'))
+    return {match.group(1) or match.group(2) for match in found if match}
+
+
+def _is_locked(folder: Path, base: str) -> bool:
+    """Return whether a port has a lock file, held or not."""
+    return any((folder / f'{base}_{kind}l').exists() for kind in 'es')
+
+
+def _lacks_age(folder: Path, age: float) -> bool:
+    """Return whether there is something that may be dead and is too young to be touched."""
+    left = {**{base: [] for base in _ports(folder)}, **_locks(folder)}
+    used = in_use(folder) if left else set()
+    return any(files and not _are_old(files, age) and not used.intersection(files)
+               for files in (_files(folder, base, paths) for base, paths in left.items()))
 
 
 def mapped(pid: int | str, folder: Path = FOLDER) -> set[Path]:
@@ -64,12 +91,14 @@ def in_use(folder: Path = FOLDER) -> set[Path]:
     return {path for entry in Path('/proc').glob('[0-9]*') for path in mapped(entry.name, folder)}
 
 
-def _is_old(path: Path, age: float) -> bool:
+def _are_old(paths: list[Path], age: float) -> bool:
+    """Return whether all files are ours and of that age [s]; not if none is there or one has just been removed."""
     try:
-        status = path.stat()
-    except OSError:     # somebody else has just removed it
+        found = [path.stat() for path in paths]
+    except OSError:
         return False
-    return status.st_uid == os.geteuid() and time.time() - status.st_mtime >= age
+    now = time.time()
+    return bool(found) and all(each.st_uid == os.geteuid() and now - each.st_mtime >= age for each in found)
 
 
 def _files(folder: Path, base: str, locks: list[Path]) -> list[Path]:
@@ -86,8 +115,8 @@ def _remove(folder: Path, base: str, locks: list[Path]) -> list[str]:
 
 def _take(held: contextlib.ExitStack, lock: Path) -> bool:
     try:
-        fcntl.flock(held.enter_context(open(lock, 'ab')), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:     # held by a living process, or another user's
+        fcntl.flock(held.enter_context(open(lock, 'rb')), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:     # held by a living process, another user's, or gone
         return False
     return True
 

@@ -1,7 +1,12 @@
 """Cleaning of shared memory: dead processes' files go, living ones' stay."""
+import contextlib
+import fcntl
 import os
 import subprocess
 import sys
+import threading
+
+import pytest
 
 from hac_ros.launching import shared_memory
 
@@ -24,11 +29,19 @@ while True: signal.pause()
 SEGMENT, PORT = 'fastrtps_0123456789abcdef', 'fastrtps_port7411'
 
 
-def make(folder, *names):
-    """Make files and return their names, sorted."""
+def make(folder, *names, old=True):
+    """Make files, old or new ones, and return their names, sorted."""
     for name in names:
         (folder / name).write_bytes(b'x')
+    if old:
+        age(folder, names)
     return sorted(names)
+
+
+def age(folder, names):
+    """Have files look as if they had been there for years."""
+    for name in names:
+        os.utime(folder / name, (1, 1))
 
 
 def names(folder):
@@ -54,8 +67,8 @@ def test_files_of_a_living_process_stay_until_it_is_killed(tmp_path):
     assert shared_memory.clean(tmp_path) == made
 
 
-def test_files_of_others_and_files_without_lock_are_not_touched(tmp_path):
-    made = make(tmp_path, 'sem.other', f'sem.{PORT}_mutex', 'fastrtps_notes.txt', SEGMENT, PORT, 'fastrtps_short_el', 'psm_1234')
+def test_files_of_others_and_segments_without_lock_are_not_touched(tmp_path):
+    made = make(tmp_path, 'sem.other', 'fastrtps_notes.txt', SEGMENT, 'fastrtps_short_el', 'psm_1234')
     assert shared_memory.clean(tmp_path) == []
     assert names(tmp_path) == made
 
@@ -65,19 +78,18 @@ def test_a_folder_that_is_not_there_is_empty(tmp_path):
 
 
 def test_a_port_without_lock_is_removed_when_nobody_has_it_mapped_any_more(tmp_path):
-    made = make(tmp_path, PORT, f'sem.{PORT}_mutex')
+    made = make(tmp_path, PORT, f'sem.{PORT}_mutex', old=False)
     assert shared_memory.clean(tmp_path) == [], 'it may just be being made'
     with subprocess.Popen([sys.executable, '-c', MAPPER, str(tmp_path / PORT)], stdout=subprocess.PIPE) as mapper:
         assert mapper.stdout.readline() == b'mapped\n'
-        for name in made:
-            os.utime(tmp_path / name, (1, 1))
+        age(tmp_path, made)
         assert shared_memory.clean(tmp_path) == []
         mapper.kill()
     assert shared_memory.clean(tmp_path) == made
 
 
 def test_the_mutex_of_a_port_that_is_gone_is_removed_as_soon_as_it_is_old_and_nobody_has_it(tmp_path):
-    made = make(tmp_path, f'sem.{PORT}_mutex')
+    made = make(tmp_path, f'sem.{PORT}_mutex', old=False)
     assert shared_memory.clean(tmp_path) == [], 'it may just be being made'
     with subprocess.Popen([sys.executable, '-c', MAPPER, str(tmp_path / made[0])], stdout=subprocess.PIPE) as mapper:
         assert mapper.stdout.readline() == b'mapped\n'
@@ -87,9 +99,54 @@ def test_the_mutex_of_a_port_that_is_gone_is_removed_as_soon_as_it_is_old_and_no
 
 
 def test_what_is_younger_than_asked_for_is_left_alone_and_its_locks_are_not_touched(tmp_path):
-    made = make(tmp_path, SEGMENT, f'{SEGMENT}_el', PORT, f'{PORT}_el')
-    for name in made[1:]:
-        os.utime(tmp_path / name, (1, 1))
+    made = make(tmp_path, SEGMENT, f'{SEGMENT}_el', PORT, f'{PORT}_el', old=False)
+    age(tmp_path, made[1:])
     assert shared_memory.clean(tmp_path, age=30.0) == made[2:], 'one young file is enough to wait'
-    os.utime(tmp_path / made[0], (1, 1))
+    age(tmp_path, made[:1])
     assert shared_memory.clean(tmp_path, age=30.0) == made[:2]
+
+
+def test_what_a_process_that_was_just_killed_leaves_is_removed_by_who_waits(tmp_path):
+    made = make(tmp_path, SEGMENT, f'{SEGMENT}_el', old=False)
+    assert shared_memory.clean(tmp_path) == []
+    assert shared_memory.clean(tmp_path, wait=True) == made
+
+
+def test_who_ended_well_and_has_left_nothing_is_not_waited_for(tmp_path, monkeypatch):
+    made = make(tmp_path, PORT, f'{PORT}_el', old=False)
+    monkeypatch.setattr(shared_memory, 'threading', None)
+    with subprocess.Popen([sys.executable, '-c', MAPPER, str(tmp_path / PORT)], stdout=subprocess.PIPE) as mapper:
+        try:
+            assert mapper.stdout.readline() == b'mapped\n'
+            assert shared_memory.clean(tmp_path, wait=True) == [], 'what others use is not waited for either'
+        finally:
+            mapper.kill()
+    for name in made:
+        (tmp_path / name).unlink()
+    assert shared_memory.clean(tmp_path, wait=True) == []
+
+
+@pytest.mark.parametrize('mind', [shared_memory.NEW, shared_memory.STARTED])
+def test_a_reader_that_comes_and_goes_can_lock_its_port_whoever_cleans_meanwhile(tmp_path, mind):
+    """Fast DDS makes its lock file, locks it once, and removes both when the reader ends (RobustExclusiveLock.hpp)."""
+    ended, refused = threading.Event(), []
+
+    def read():
+        for _ in range(3000):
+            make(tmp_path, PORT, old=False)
+            with open(tmp_path / f'{PORT}_el', 'ab') as lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError:
+                    refused.append('refused')
+            for name in (f'{PORT}_el', PORT):
+                with contextlib.suppress(FileNotFoundError):
+                    (tmp_path / name).unlink()
+        ended.set()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    while not ended.is_set():
+        assert shared_memory.clean(tmp_path, age=mind) == []
+    reader.join()
+    assert not refused
