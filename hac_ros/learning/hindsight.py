@@ -76,7 +76,7 @@ def flat_sample(data, rows: np.ndarray, count: int, config: FlatLevelConfig, rng
     """
     row = _episodes(data, rows, count, config, rng)
     usable = data['usable'][row].astype(np.int64)
-    t = (rng.random(count) * usable).astype(np.int64)
+    t = _starts(data, row, config, rng)
     observation, following = data['observation'][row, t], data['observation'][row, t + 1]
     achieved = spaces.object_position(data['observation'][row, future(rng, t + 1, np.maximum(t + 1, usable))])
     hindsight = rng.random(count) < config.future_share
@@ -128,7 +128,7 @@ def planner_sample(data, rows: np.ndarray, count: int, config: PlannerConfig, ge
 
 def _windows(data, rows, count: int, config: PlannerConfig, rng) -> Windows:
     row = _episodes(data, rows, count, config, rng)
-    start = (rng.random(count) * data['usable'][row]).astype(np.int64)
+    start = _starts(data, row, config, rng)
     sliding = rng.random(count) < config.sliding_share
     inside = rng.random(count) < config.inside_share
     hindsight = sliding | (rng.random(count) < config.hindsight_share)
@@ -147,6 +147,17 @@ def _episodes(data, rows, count: int, config: PlannerConfig, rng) -> np.ndarray:
             row[chosen] = rng.choice(some, chosen.sum())
         low += share
     return row
+
+
+def _starts(data, row: np.ndarray, config: PlannerConfig, rng) -> np.ndarray:
+    """Return steps (B,) of these episodes, in some samples one of those with the gripper beside the object, if any."""
+    start = (rng.random(len(row)) * data['usable'][row]).astype(np.int64)
+    if config.beside_share > 0:
+        until = data['beside'][row]
+        chosen = np.flatnonzero((rng.random(len(row)) < config.beside_share) & (until[:, -1] > 0))
+        number = np.floor(rng.random(len(chosen)) * until[chosen, -1])
+        start[chosen] = (until[chosen] <= number[:, None]).sum(axis=1)
+    return start
 
 
 def _planner_goals(data, row, start, end, config: PlannerConfig, rng) -> np.ndarray:

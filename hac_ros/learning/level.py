@@ -18,6 +18,7 @@ from hac_ros.tasks import Task
 MOVED = 0.03        # [m] from its start: the object counts as moved
 LIFTED = 0.03       # [m] above its start: the object counts as lifted ..
 NEAR = 0.05         # [m] .. while it is within this of the gripper
+BESIDE = 0.15       # [m] from the object: the gripper counts as beside it
 DIFFERENCE = 0.1    # [m] a unit of the differences between subgoal and gripper or goal
 FALLEN = 0.05       # [m] below the workspace: the object counts as fallen
 HELD_CHANGE = 0.3   # share of its range by which the fourth value may change within a window
@@ -120,7 +121,8 @@ def object_marks(episodes: Episodes, task: Task, config: PlannerConfig) -> dict[
     """Return what became of the object in each episode (N,): moved, lifted, lost, and how many steps are usable.
 
     lost: the step at which it has fallen for good, T + 1 for none. Starts before it only are replayed, and decisions
-    that lead there have the worst value.
+    that lead there have the worst value. beside (N, T), where asked for: how many usable steps up to and with this one
+    begin with the gripper beside the object.
     """
     goal = episodes.achieved_goal.swapaxes(0, 1)
     moved = np.linalg.norm(goal - goal[:, :1], axis=-1).max(axis=1) > MOVED
@@ -129,7 +131,16 @@ def object_marks(episodes: Episodes, task: Task, config: PlannerConfig) -> dict[
     lifted = ((goal[..., 2] > goal[:, :1, 2] + LIFTED) & near).sum(axis=1) > 1   # more than a bounce
     fallen, never = (goal[..., 2] < task.workspace.low[2] - FALLEN) & config.skip_fallen, task.steps + 1
     lost = np.where(fallen.any(axis=1), fallen.argmax(axis=1), never)
-    return {'moved': moved, 'lifted': lifted, 'lost': lost, 'usable': np.clip(lost, 1, task.steps)}
+    marks = {'moved': moved, 'lifted': lifted, 'lost': lost, 'usable': np.clip(lost, 1, task.steps)}
+    if config.beside_share > 0:
+        beside = (np.linalg.norm(goal - gripper, axis=-1) < BESIDE)[:, :task.steps]
+        marks['beside'] = (beside & (np.arange(task.steps) < marks['usable'][:, None])).cumsum(axis=1)
+    return marks
+
+
+def mark_fields(task: Task, config: PlannerConfig) -> dict[str, tuple[int, ...]]:
+    """Return name -> shape of one episode of what ``object_marks`` returns."""
+    return {'moved': (), 'lifted': (), 'usable': (), 'lost': (), **({'beside': (task.steps,)} if config.beside_share else {})}
 
 
 class FlatLevel(ControllerLevel):
@@ -142,7 +153,7 @@ class FlatLevel(ControllerLevel):
         self.symmetry, self.geometry = Symmetry(task), SubgoalAction(task, config)
 
     def fields(self) -> dict[str, tuple[int, ...]]:
-        return {**super().fields(), 'moved': (), 'lifted': (), 'usable': (), 'lost': ()}
+        return super().fields() | mark_fields(self.task, self.config)
 
     def rows(self, episodes: Episodes) -> dict[str, np.ndarray]:
         rows = {name: getattr(episodes, name).swapaxes(0, 1) for name in super().fields()}
@@ -191,7 +202,7 @@ class PlannerLevel:
         return {'observation': (steps + 1, self.task.observation.size), 'achieved_goal': (steps + 1, 3),
                 'desired_goal': (3,), 'subgoal': (steps, spaces.SUBGOAL.size), 'tolerance': (steps, 2),
                 'testing': (steps,), 'action': (steps, SIZE), 'first': (steps,), 'end': (steps,), 'held': (steps,),
-                'moved': (), 'lifted': (), 'usable': (), 'lost': ()}
+                **mark_fields(self.task, self.config)}
 
     def rows(self, episodes: Episodes) -> dict[str, np.ndarray]:
         rows = {name: getattr(episodes, name).swapaxes(0, 1)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from point_mass import PointMass
 from test_acting import REACH, play, statistics
-from test_hindsight import ARMS, episodes, rng
+from test_hindsight import ARMS, PICK, episodes, passing, rng
 from test_point_mass import Training
 
 from hac_ros import config, records, spaces, tasks
@@ -45,6 +45,12 @@ def test_a_future_goal_was_achieved_after_the_step_and_others_are_the_episodes_o
     np.testing.assert_allclose(flat_samples(future_share=0.0).goal, np.tile([1.4, 0.7, 0.6], (2000, 1)), rtol=1e-6)
     own = np.isclose(flat_samples().goal, [1.4, 0.7, 0.6]).all(axis=1).mean()
     assert own == pytest.approx(0.2, abs=0.03)
+
+
+def test_its_samples_begin_beside_the_object_as_the_planners_do():
+    one = level.of_number(records.CONTROLLER, PICK, dataclasses.replace(LEVELS['controller'], beside_share=1.0))
+    sample = one.sample(one.rows(passing(records.CONTROLLER)), np.array([0]), 500, rng())
+    assert set(np.rint(sample.observation[:, 0] * 1000)) == {8, 9, 10, 11, 12}
 
 
 def test_a_step_is_rewarded_where_the_goal_is_reached_by_it():

@@ -203,6 +203,36 @@ def test_without_that_knowledge_falls_are_replayed():
     assert (one.sample(data, np.arange(ARMS), 2000, rng()).observation[:, 5] < 0.4).mean() > 0.3
 
 
+def passing(number: int) -> Episodes:
+    """Episodes whose gripper is within 15 cm of the object from step 8 to 12; of the third one it never is."""
+    steps = np.arange(STEPS + 1)
+    observation = np.zeros((STEPS + 1, ARMS, 25))
+    observation[..., 0] = steps[:, None] * 0.001                                  # tells the step
+    observation[..., 1] = np.where((steps >= 8) & (steps <= 12), 0.1, 0.2)[:, None]
+    observation[:, 2, 1] = 0.2
+    return dataclasses.replace(episodes(number), observation=observation, achieved_goal=observation[..., 3:6].copy())
+
+
+@pytest.mark.parametrize('share', [0.0, 0.5, 1.0])
+def test_samples_begin_beside_the_object_in_the_share_that_is_asked_for(share):
+    settings = {'sliding_share': 1.0, **PURE}          # they begin at any step, not at a decision's
+    one = level.PlannerLevel(PICK, PlannerConfig(beside_share=share, **settings))
+    data = one.rows(passing(records.PLANNER))
+    others = np.setdiff1d(np.arange(ARMS), [2])
+    start = np.rint(one.sample(data, others, 4000, rng()).observation[:, 0] * 1000)
+    beside = (start >= 8) & (start <= 12)
+    assert abs(beside.mean() - (share + (1.0 - share) * 5 / 50)) < 0.03
+    counts = np.bincount(start[beside].astype(int), minlength=13)[8:13]
+    assert counts.min() > 0.7 * counts.max(), 'each of them is as likely'
+    never = np.rint(one.sample(data, np.array([2]), 2000, rng()).observation[:, 0] * 1000)
+    assert never.min() == 0 and never.max() == STEPS - 1
+
+
+def test_what_follows_a_fall_is_not_replayed_beside_the_object_either():
+    one, data = falling(skip_fallen=True, beside_share=1.0, **PURE)
+    assert (one.sample(data, np.arange(ARMS), 2000, rng()).observation[:, 5] > 0.4).all()
+
+
 def test_an_object_counts_as_lifted_only_beside_the_gripper():
     one, data = falling()
     observation, goal = data['observation'].swapaxes(0, 1).copy(), data['achieved_goal'].swapaxes(0, 1).copy()
