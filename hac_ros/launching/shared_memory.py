@@ -71,10 +71,10 @@ def _is_locked(folder: Path, base: str) -> bool:
 
 
 def _lacks_age(folder: Path, age: float) -> bool:
-    """Return whether there is something that may be dead and is too young to be touched."""
+    """Return whether there is something of ours that may be dead and is too young to be touched."""
     left = {**{base: [] for base in _ports(folder)}, **_locks(folder)}
     used = in_use(folder) if left else set()
-    return any(files and not _are_old(files, age) and not used.intersection(files)
+    return any(_are_old(files, 0.0) and not _are_old(files, age) and not used.intersection(files)
                for files in (_files(folder, base, paths) for base, paths in left.items()))
 
 

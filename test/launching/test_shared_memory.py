@@ -126,6 +126,14 @@ def test_who_ended_well_and_has_left_nothing_is_not_waited_for(tmp_path, monkeyp
     assert shared_memory.clean(tmp_path, wait=True) == []
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason='giving files to another user wants root')
+def test_what_is_another_users_is_not_waited_for(tmp_path, monkeypatch):
+    for name in make(tmp_path, SEGMENT, f'{SEGMENT}_el', old=False):
+        os.chown(tmp_path / name, 1, 1)
+    monkeypatch.setattr(shared_memory, 'threading', None)
+    assert shared_memory.clean(tmp_path, wait=True) == [] and len(names(tmp_path)) == 2
+
+
 @pytest.mark.parametrize('mind', [shared_memory.NEW, shared_memory.STARTED])
 def test_a_reader_that_comes_and_goes_can_lock_its_port_whoever_cleans_meanwhile(tmp_path, mind):
     """Fast DDS makes its lock file, locks it once, and removes both when the reader ends (RobustExclusiveLock.hpp)."""
