@@ -218,6 +218,20 @@ def test_a_run_whose_tests_are_all_skipped_fails(tmp_path):
 
 
 @embedded
+def test_what_a_test_leaves_in_shared_memory_is_removed(tmp_path):
+    shutil.copy(HAC, tmp_path / 'hac')
+    (tmp_path / 'test').mkdir()
+    left = [Path('/dev/shm') / f'fastrtps_{tmp_path.stat().st_ino:016x}{end}' for end in ('', '_el')]
+    (tmp_path / 'test' / 'test_left.py').write_text(
+        f"from pathlib import Path\n\n\ndef test_left():\n    for name in {[str(path) for path in left]}:\n"
+        "        Path(name).touch()\n")
+    sourced = {name: value for name, value in os.environ.items() if name not in ('HAC_WORLD', 'HAC_PYTHON')}
+    done = subprocess.run([tmp_path / 'hac', 'test', 'test/test_left.py'], env=sourced, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not any(path.exists() for path in left)
+
+
+@embedded
 def test_the_parts_that_run_side_by_side_are_counted_together_and_each_can_fail(tmp_path):
     shutil.copy(HAC, tmp_path / 'hac')
     sourced = {name: value for name, value in os.environ.items() if name not in ('HAC_WORLD', 'HAC_PYTHON')}
