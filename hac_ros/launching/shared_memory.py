@@ -17,8 +17,8 @@ from pathlib import Path
 FOLDER = Path('/dev/shm')
 NEW = 1.0    # [s] a port that is younger may be about to be locked and mapped
 STARTED = 30.0  # [s] after which a living process has locked what it has made, also on a machine that is slow
-_PORT = re.compile(r'(fastrtps_port\d{1,5})|sem\.(fastrtps_port\d{1,5})_mutex')
-_LOCK = re.compile(r'(fastrtps_(?:[0-9a-z]{16}|port\d{1,5}))_[es]l')
+# Segments are known by their lock file, ports by any of their files.
+_NAME = re.compile(r'(fastrtps_[0-9a-z]{16})_[es]l|(?:sem\.)?(fastrtps_port\d{1,5})(?:_mutex|_[es]l)?')
 
 
 def clean(folder: Path = FOLDER, wait: bool = False, age: float = NEW) -> list[str]:
@@ -35,47 +35,41 @@ def clean(folder: Path = FOLDER, wait: bool = False, age: float = NEW) -> list[s
 
 
 def _clean(folder: Path, age: float) -> list[str]:
-    locks = {base: paths for base, paths in _locks(folder).items() if _are_old(_files(folder, base, paths), age)}
-    removed = [name for base, paths in locks.items() for name in _remove(folder, base, paths)]
-    for base in _forgotten_ports(folder, age):
-        # Whether a port is mapped takes a while to see, in which somebody may have begun to read from it.
-        if not _is_locked(folder, base):
-            removed += [path.name for path in _files(folder, base, []) if _unlink(path)]
+    old = [base for base in _bases(folder) if _are_old(_files(folder, base), age)]
+    forgotten = [base for base in old if not _locks(folder, base)]
+    removed = [name for base in set(old).difference(forgotten) for name in _remove(folder, base)]
+    used = in_use(folder) if forgotten else set()
+    for base in forgotten:
+        # To see whether a port is mapped takes a while, in which somebody may have begun to read from it.
+        files = _files(folder, base)
+        if not _locks(folder, base) and not used.intersection(files):
+            removed += [path.name for path in files if _unlink(path)]
     return removed
-
-
-def _locks(folder: Path) -> dict[str, list[Path]]:
-    """Return the lock files of each segment and port."""
-    locks: dict[str, list[Path]] = {}
-    for path in sorted(folder.glob('fastrtps_*')):
-        if match := _LOCK.fullmatch(path.name):
-            locks.setdefault(match.group(1), []).append(path)
-    return locks
-
-
-def _forgotten_ports(folder: Path, age: float) -> set[str]:
-    """Return the ports without lock files, of at least that age [s], that no process has mapped, mutex or memory."""
-    ports = {name for name in _ports(folder) if not _is_locked(folder, name) and _are_old(_files(folder, name, []), age)}
-    used = in_use(folder) if ports else set()
-    return {name for name in ports if not used.intersection(_files(folder, name, []))}
-
-
-def _ports(folder: Path) -> set[str]:
-    found = (_PORT.fullmatch(path.name) for path in folder.glob('*fastrtps_port*'))
-    return {match.group(1) or match.group(2) for match in found if match}
-
-
-def _is_locked(folder: Path, base: str) -> bool:
-    """Return whether a port has a lock file, held or not."""
-    return any((folder / f'{base}_{kind}l').exists() for kind in 'es')
 
 
 def _lacks_age(folder: Path, age: float) -> bool:
     """Return whether there is something of ours that may be dead and is too young to be touched."""
-    left = {**{base: [] for base in _ports(folder)}, **_locks(folder)}
-    used = in_use(folder) if left else set()
-    return any(_are_old(files, 0.0) and not _are_old(files, age) and not used.intersection(files)
-               for files in (_files(folder, base, paths) for base, paths in left.items()))
+    found = (_files(folder, base) for base in _bases(folder))
+    young = [files for files in found if _are_old(files, 0.0) and not _are_old(files, age)]
+    used = in_use(folder) if young else set()
+    return any(not used.intersection(files) for files in young)
+
+
+def _bases(folder: Path) -> set[str]:
+    """Return the names of the segments and ports that are there."""
+    found = (_NAME.fullmatch(path.name) for path in folder.glob('*fastrtps_*'))
+    return {match.group(1) or match.group(2) for match in found if match}
+
+
+def _locks(folder: Path, base: str) -> list[Path]:
+    """Return the lock files of a segment or port, held or not."""
+    return [path for path in (folder / f'{base}_{kind}l' for kind in 'es') if path.exists()]
+
+
+def _files(folder: Path, base: str) -> list[Path]:
+    """Return the files of a segment or port that are there."""
+    memory = [path for path in (folder / base, folder / f'sem.{base}_mutex') if path.exists()]
+    return memory + _locks(folder, base)
 
 
 def mapped(pid: int | str, folder: Path = FOLDER) -> set[Path]:
@@ -101,16 +95,12 @@ def _are_old(paths: list[Path], age: float) -> bool:
     return bool(found) and all(each.st_uid == os.geteuid() and now - each.st_mtime >= age for each in found)
 
 
-def _files(folder: Path, base: str, locks: list[Path]) -> list[Path]:
-    """Return the files of a segment or port that are there."""
-    return [path for path in (folder / base, folder / f'sem.{base}_mutex', *locks) if path.exists()]
-
-
-def _remove(folder: Path, base: str, locks: list[Path]) -> list[str]:
+def _remove(folder: Path, base: str) -> list[str]:
+    locks = _locks(folder, base)
     with contextlib.ExitStack() as held:
-        if not all(_take(held, lock) for lock in locks):
+        if not locks or not all(_take(held, lock) for lock in locks):
             return []
-        return [path.name for path in _files(folder, base, locks) if _unlink(path)]
+        return [path.name for path in _files(folder, base) if _unlink(path)]
 
 
 def _take(held: contextlib.ExitStack, lock: Path) -> bool:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -112,26 +113,32 @@ def test_what_a_process_that_was_just_killed_leaves_is_removed_by_who_waits(tmp_
     assert shared_memory.clean(tmp_path, wait=True) == made
 
 
-def test_who_ended_well_and_has_left_nothing_is_not_waited_for(tmp_path, monkeypatch):
+def at_once(folder) -> list[str]:
+    """Return what is removed by who would wait for half a minute, and see that nobody did."""
+    began = time.monotonic()
+    removed = shared_memory.clean(folder, wait=True, age=30.0)
+    assert time.monotonic() - began < 30.0
+    return removed
+
+
+def test_who_ended_well_and_has_left_nothing_is_not_waited_for(tmp_path):
     made = make(tmp_path, PORT, f'{PORT}_el', old=False)
-    monkeypatch.setattr(shared_memory, 'threading', None)
     with subprocess.Popen([sys.executable, '-c', MAPPER, str(tmp_path / PORT)], stdout=subprocess.PIPE) as mapper:
         try:
             assert mapper.stdout.readline() == b'mapped\n'
-            assert shared_memory.clean(tmp_path, wait=True) == [], 'what others use is not waited for either'
+            assert at_once(tmp_path) == [], 'what others use is not waited for either'
         finally:
             mapper.kill()
     for name in made:
         (tmp_path / name).unlink()
-    assert shared_memory.clean(tmp_path, wait=True) == []
+    assert at_once(tmp_path) == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason='giving files to another user wants root')
-def test_what_is_another_users_is_not_waited_for(tmp_path, monkeypatch):
+def test_what_is_another_users_is_not_waited_for(tmp_path):
     for name in make(tmp_path, SEGMENT, f'{SEGMENT}_el', old=False):
         os.chown(tmp_path / name, 1, 1)
-    monkeypatch.setattr(shared_memory, 'threading', None)
-    assert shared_memory.clean(tmp_path, wait=True) == [] and len(names(tmp_path)) == 2
+    assert at_once(tmp_path) == [] and len(names(tmp_path)) == 2
 
 
 @pytest.mark.parametrize('mind', [shared_memory.NEW, shared_memory.STARTED])
