@@ -153,10 +153,10 @@ def _starts(data, row: np.ndarray, config: PlannerConfig, rng) -> np.ndarray:
     """Return steps (B,) of these episodes, in some samples one of those with the gripper beside the object, if any."""
     start = (rng.random(len(row)) * data['usable'][row]).astype(np.int64)
     if config.beside_share > 0:
-        until = data['beside'][row]
-        chosen = np.flatnonzero((rng.random(len(row)) < config.beside_share) & (until[:, -1] > 0))
-        number = np.floor(rng.random(len(chosen)) * until[chosen, -1])
-        start[chosen] = (until[chosen] <= number[:, None]).sum(axis=1)
+        count = data['beside'][row]         # of such steps, up to and with each
+        chosen = np.flatnonzero((rng.random(len(row)) < config.beside_share) & (count[:, -1] > 0))
+        number = np.floor(rng.random(len(chosen)) * count[chosen, -1])
+        start[chosen] = (count[chosen] <= number[:, None]).sum(axis=1)
     return start
 
 

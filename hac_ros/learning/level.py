@@ -127,20 +127,21 @@ def object_marks(episodes: Episodes, task: Task, config: PlannerConfig) -> dict[
     goal = episodes.achieved_goal.swapaxes(0, 1)
     moved = np.linalg.norm(goal - goal[:, :1], axis=-1).max(axis=1) > MOVED
     gripper = spaces.gripper_position(episodes.observation.swapaxes(0, 1))
-    near = np.linalg.norm(goal - gripper, axis=-1) < NEAR
-    lifted = ((goal[..., 2] > goal[:, :1, 2] + LIFTED) & near).sum(axis=1) > 1   # more than a bounce
+    away = np.linalg.norm(goal - gripper, axis=-1)
+    lifted = ((goal[..., 2] > goal[:, :1, 2] + LIFTED) & (away < NEAR)).sum(axis=1) > 1   # more than a bounce
     fallen, never = (goal[..., 2] < task.workspace.low[2] - FALLEN) & config.skip_fallen, task.steps + 1
     lost = np.where(fallen.any(axis=1), fallen.argmax(axis=1), never)
     marks = {'moved': moved, 'lifted': lifted, 'lost': lost, 'usable': np.clip(lost, 1, task.steps)}
     if config.beside_share > 0:
-        beside = (np.linalg.norm(goal - gripper, axis=-1) < BESIDE)[:, :task.steps]
-        marks['beside'] = (beside & (np.arange(task.steps) < marks['usable'][:, None])).cumsum(axis=1)
+        beside = (away[:, :-1] < BESIDE) & (np.arange(task.steps) < marks['usable'][:, None])
+        marks['beside'] = beside.cumsum(axis=1)
     return marks
 
 
 def mark_fields(task: Task, config: PlannerConfig) -> dict[str, tuple[int, ...]]:
     """Return name -> shape of one episode of what ``object_marks`` returns."""
-    return {'moved': (), 'lifted': (), 'usable': (), 'lost': (), **({'beside': (task.steps,)} if config.beside_share else {})}
+    shapes = {'moved': (), 'lifted': (), 'usable': (), 'lost': ()}
+    return shapes | {'beside': (task.steps,)} if config.beside_share > 0 else shapes
 
 
 class FlatLevel(ControllerLevel):
