@@ -12,6 +12,7 @@ import os
 import re
 import threading
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 FOLDER = Path('/dev/shm')
@@ -80,9 +81,42 @@ def mapped(pid: int | str, folder: Path = FOLDER) -> set[Path]:
     return set()
 
 
-def in_use(folder: Path = FOLDER) -> set[Path]:
-    """Return the files of Fast DDS that any process has mapped."""
-    return {path for entry in Path('/proc').glob('[0-9]*') for path in mapped(entry.name, folder)}
+def in_use(folder: Path = FOLDER, but: Collection[int] = ()) -> set[Path]:
+    """Return the files of Fast DDS that any process has mapped, those ``but`` these left aside."""
+    others = (entry.name for entry in Path('/proc').glob('[0-9]*') if int(entry.name) not in but)
+    return {path for name in others for path in mapped(name, folder)}
+
+
+def used_by(pids: Collection[int]) -> set[tuple[Path, int]]:
+    """Return the files of Fast DDS, with inodes, that these processes have mapped and should not leave behind.
+
+    Segments have names of their own. Ports have the same in every run of a domain, 7000 in every domain: one that somebody else
+    has mapped too, other than the process that asks, is theirs as well, and one of that name with another inode is another.
+    """
+    own, others = {path for pid in pids for path in mapped(pid)}, in_use(but={*pids, os.getpid()})
+    shared = {_whole(path) for path in others if 'fastrtps_port' in path.name}
+    return {(path, inode) for path in own if _whole(path) not in shared and (inode := _inode(path)) is not None}
+
+
+def left(files: Collection[tuple[Path, int]]) -> list[str]:
+    """Return the names of those of ``files``, as used_by gives them, that are there and nobody has mapped, sorted.
+
+    A port that is read is in use with its mutex, which its reader need not have mapped.
+    """
+    used = {_whole(path) for path in in_use()}
+    return sorted(path.name for path, inode in files if _whole(path) not in used and _inode(path) == inode)
+
+
+def _whole(path: Path) -> str:
+    """Return the name of the segment or port that a file belongs to."""
+    return path.name.removeprefix('sem.').removesuffix('_mutex')
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
 
 
 def _are_old(paths: list[Path], age: float) -> bool:

@@ -20,13 +20,6 @@ for file in files:
 print('held', flush=True)
 while True: signal.pause()
 '''
-MAPPER = '''
-import mmap, signal, sys
-with open(sys.argv[1], 'r+b') as file:
-    kept = mmap.mmap(file.fileno(), 0)
-print('mapped', flush=True)
-while True: signal.pause()
-'''
 SEGMENT, PORT = 'fastrtps_0123456789abcdef', 'fastrtps_port7411'
 
 
@@ -78,24 +71,22 @@ def test_a_folder_that_is_not_there_is_empty(tmp_path):
     assert shared_memory.clean(tmp_path / 'no') == []
 
 
-def test_a_port_without_lock_is_removed_when_nobody_has_it_mapped_any_more(tmp_path):
+def test_a_port_without_lock_is_removed_when_nobody_has_it_mapped_any_more(tmp_path, maps):
     made = make(tmp_path, PORT, f'sem.{PORT}_mutex', old=False)
     assert shared_memory.clean(tmp_path) == [], 'it may just be being made'
-    with subprocess.Popen([sys.executable, '-c', MAPPER, str(tmp_path / PORT)], stdout=subprocess.PIPE) as mapper:
-        assert mapper.stdout.readline() == b'mapped\n'
-        age(tmp_path, made)
-        assert shared_memory.clean(tmp_path) == []
-        mapper.kill()
+    mapper = maps(tmp_path / PORT)
+    age(tmp_path, made)
+    assert shared_memory.clean(tmp_path) == []
+    mapper.kill(), mapper.wait()
     assert shared_memory.clean(tmp_path) == made
 
 
-def test_the_mutex_of_a_port_that_is_gone_is_removed_as_soon_as_it_is_old_and_nobody_has_it(tmp_path):
+def test_the_mutex_of_a_port_that_is_gone_is_removed_as_soon_as_it_is_old_and_nobody_has_it(tmp_path, maps):
     made = make(tmp_path, f'sem.{PORT}_mutex', old=False)
     assert shared_memory.clean(tmp_path) == [], 'it may just be being made'
-    with subprocess.Popen([sys.executable, '-c', MAPPER, str(tmp_path / made[0])], stdout=subprocess.PIPE) as mapper:
-        assert mapper.stdout.readline() == b'mapped\n'
-        assert shared_memory.clean(tmp_path, wait=True) == []
-        mapper.kill()
+    mapper = maps(tmp_path / made[0])
+    assert shared_memory.clean(tmp_path, wait=True) == []
+    mapper.kill(), mapper.wait()
     assert shared_memory.clean(tmp_path, wait=True) == made
 
 
@@ -121,14 +112,11 @@ def at_once(folder) -> list[str]:
     return removed
 
 
-def test_who_ended_well_and_has_left_nothing_is_not_waited_for(tmp_path):
+def test_who_ended_well_and_has_left_nothing_is_not_waited_for(tmp_path, maps):
     made = make(tmp_path, PORT, f'{PORT}_el', old=False)
-    with subprocess.Popen([sys.executable, '-c', MAPPER, str(tmp_path / PORT)], stdout=subprocess.PIPE) as mapper:
-        try:
-            assert mapper.stdout.readline() == b'mapped\n'
-            assert at_once(tmp_path) == [], 'what others use is not waited for either'
-        finally:
-            mapper.kill()
+    mapper = maps(tmp_path / PORT)
+    assert at_once(tmp_path) == [], 'what others use is not waited for either'
+    mapper.kill(), mapper.wait()
     for name in made:
         (tmp_path / name).unlink()
     assert at_once(tmp_path) == []

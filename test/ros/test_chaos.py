@@ -2,6 +2,7 @@
 
 The whole campaign is a command of its own.
 """
+import functools
 import itertools
 import json
 import os
@@ -16,6 +17,7 @@ import run_traces
 from hac_ros import records
 from hac_ros.cli.bench_chaos import EXECUTABLES, Chaos, cycles
 from hac_ros.cli.bench_recovery import Recovery, last_rounds
+from hac_ros.launching import shared_memory
 from hac_ros.learning import running_statistics
 from hac_ros.learning.journal import ContributionJournal
 from hac_ros.run_folder import RunFolder
@@ -135,10 +137,57 @@ def test_a_process_that_was_dead_before_is_no_victim_and_a_zombie_is_left_over(r
     assert child.wait() == -9 and chaos.left_over() == []
 
 
+def test_what_the_run_had_mapped_must_not_be_left_in_shared_memory_but_for_ports_of_others(run, maps, request):
+    port = f'fastrtps_port{60000 + os.getpid() % 5000}'
+    names = [f'fastrtps_{os.getpid():016x}', port, f'sem.{port}_mutex']
+    own, shared, mutex = (shared_memory.FOLDER / name for name in names)
+    for path in (own, shared, mutex):
+        request.addfinalizer(functools.partial(path.unlink, missing_ok=True))
+        path.write_bytes(bytes(4096))
+    mapper, others = [maps(path) for path in (own, shared, mutex)], [maps(path) for path in (own, shared)]
+    chaos = Chaos(run.folder.root, seed=0, kills=1, workers=2, arms=1, limit=1)
+    for process, label in zip(mapper, ('planner-7', 'normalizer-3', 'controller-4')):
+        run.start(label, process.pid)
+    chaos.note_memory()
+    assert shared_memory.left(chaos.memory) == [], 'it is in use'
+    for process in (*mapper, *others):
+        process.kill(), process.wait()
+    assert shared_memory.left(chaos.memory) == [names[0]], 'the port is not the run\'s alone'
+    own.rename(kept := own.with_suffix('.kept'))
+    request.addfinalizer(kept.unlink)
+    own.write_bytes(bytes(4096))
+    assert shared_memory.left(chaos.memory) == [], 'another file of that name'
+
+
+def test_the_mutex_of_a_port_is_left_only_when_nobody_reads_the_port_any_more(maps, request):
+    port = shared_memory.FOLDER / f'fastrtps_port{55000 + os.getpid() % 5000}'
+    mutex = port.with_name(f'sem.{port.name}_mutex')
+    for path in (port, mutex):
+        request.addfinalizer(functools.partial(path.unlink, missing_ok=True))
+        path.write_bytes(bytes(4096))
+    own = [maps(path) for path in (port, mutex)]
+    memory = shared_memory.used_by([process.pid for process in own])
+    reader = maps(port)
+    for process in own:
+        process.kill(), process.wait()
+    assert len(memory) == 2 and shared_memory.left(memory) == []
+    reader.kill(), reader.wait()
+    assert shared_memory.left(memory) == [port.name, mutex.name]
+
+
 def test_a_campaign_that_spared_a_kind_has_not_passed(run):
     chaos = Chaos(run.folder.root, seed=0, kills=8, workers=2, arms=1, limit=60)
     kills = [{'victim': f'{kind}-1', 'recovery_s': 1.0} for kind in EXECUTABLES]
     assert chaos.killed_all(kills) and not chaos.killed_all(kills[1:])
+
+
+@pytest.mark.parametrize('power_cut, slow, held', [
+    (None, 1.0, False), ({'recovery_s': 61.0}, 1.0, False), ({'recovery_s': 5.0}, 61.0, False),
+    ({'recovery_s': 5.0}, 60.0, True)])
+def test_a_campaign_whose_run_hung_after_a_kill_or_after_power_was_lost_has_not_passed(run, power_cut, slow, held):
+    chaos = Chaos(run.folder.root, seed=0, kills=1, workers=2, arms=1, limit=60)
+    chaos.power_cut = power_cut
+    assert chaos.recovered([{'victim': 'planner-1', 'recovery_s': slow}]) == held
 
 
 def test_a_campaign_kills_recovers_checks_and_says_so(tmp_path):
@@ -149,6 +198,7 @@ def test_a_campaign_kills_recovers_checks_and_says_so(tmp_path):
     assert len(report['kills']) == 2, result.stderr
     # The launch file has a process started again after a second.
     assert all(kill['recovery_s'] > kill['started_again_s'] > 0.9 for kill in report['kills']), report['kills']
+    assert report['power_cut']['recovery_s'] > 1.0 and report['power_cut']['at_s'] >= report['kills'][-1]['at_s']
     # So short a training solves nothing, and two kills do not hit eight kinds: the rest must hold.
     checks = {name: ok for name, ok in report['checks'].items() if 'solved' not in name and 'kind' not in name}
     assert len(checks) == 6 and all(checks.values()), report
