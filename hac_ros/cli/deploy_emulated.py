@@ -19,6 +19,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
 PATIENCE = 60.0     # [s] for what should take a second, on a busy machine
+TRIES = 4           # how often an episode is set up within that time, as long as it does not begin
 FORWARDED = ('bundle', 'robot', 'task', 'run', 'folder', 'seed', 'pace', 'shadow', 'speed', 'dead_man', 'frame',
              'allow_control_mismatch', 'log_level')
 
@@ -136,14 +137,18 @@ class Operator:
         """Keep the newest state's id."""
         self.newest = messages.to_id(msg.id)
 
-    def until(self, condition, what: str, limit: float = PATIENCE):
-        """Spin until ``condition()`` gives something true and return it; raises Stuck, naming ``what``."""
+    def wait(self, condition, limit: float):
+        """Spin until ``condition()`` gives something true, for at most ``limit`` [s]; return what it gave last."""
         end = time.monotonic() + limit
-        while not (result := condition()):
-            if time.monotonic() > end or self.deployment.process.poll() is not None:
-                raise Stuck(f'{what} did not come')
+        while not (result := condition()) and time.monotonic() <= end and self.deployment.process.poll() is None:
             self.executor.spin_once(timeout_sec=0.1)
         return result
+
+    def until(self, condition, what: str, limit: float = PATIENCE):
+        """Spin until ``condition()`` gives something true and return it; raises Stuck, naming ``what``."""
+        if result := self.wait(condition, limit):
+            return result
+        raise Stuck(f'{what} did not come')
 
     def wait_until_ready(self) -> None:
         """Wait for the emulator, an active bridge and a policy."""
@@ -171,12 +176,19 @@ class Operator:
         return {'success': judged.success, 'distance': judged.distance}
 
     def begin(self, number: int) -> None:
-        """Set up an episode, give its goal, and wait for its first state."""
+        """Set up an episode, give its goal, and wait for its first state.
+
+        What is sent to a bridge that has not found all publishers yet is lost: then the episode, which its number decides, is
+        set up anew.
+        """
         self.until(lambda: self.word == 'resting', 'the arm\'s rest')
-        response = self.call(topics.BEGIN_EPISODE, topics.BEGIN_EPISODE.type.Request(episode=number))
-        if not response.success:
-            raise Stuck(f'episode {number}: {response.message}')
         before = self.newest
-        self.goals.publish(response.goal)
-        self.until(lambda: self.newest is not None and (before is None or self.newest.round != before.round),
-                   f'the first state of episode {number}')
+        for _ in range(TRIES):
+            response = self.call(topics.BEGIN_EPISODE, topics.BEGIN_EPISODE.type.Request(episode=number))
+            if not response.success:
+                raise Stuck(f'episode {number}: {response.message}')
+            self.goals.publish(response.goal)
+            if self.wait(lambda: self.newest is not None and (before is None or self.newest.round != before.round),
+                         PATIENCE / TRIES):
+                return
+        raise Stuck(f'the first state of episode {number} did not come')

@@ -28,6 +28,38 @@ def test_an_episode_is_driven_judged_and_logged_and_its_replay_gives_the_same_co
     assert status == 0 and replayed['same'] and replayed['steps'] == 250 and replayed['largest_difference'] == 0.0
 
 
+LOSES_THE_FIRST_GOAL = """
+import sys
+from hac_ros.cli import deploy, deploy_emulated
+
+class Losing(deploy_emulated.Operator):
+    def __init__(self, deployment):
+        super().__init__(deployment)
+        self.goals, self.publisher, self.given = self, self.goals, 0
+        self.get_subscription_count = self.publisher.get_subscription_count
+
+    def publish(self, goal):
+        self.given += 1
+        if self.given > 1:
+            self.publisher.publish(goal)
+        else:
+            print('lost', file=sys.stderr)
+
+deploy_emulated.Operator, deploy_emulated.TRIES = Losing, 20
+sys.exit(deploy.run(sys.argv[1:]))
+"""
+
+
+def test_an_episode_whose_goal_was_lost_is_set_up_anew(tmp_path):
+    small_bundle(tmp_path / 'bundle', control='fetch')
+    done = subprocess.run(
+        [sys.executable, '-c', LOSES_THE_FIRST_GOAL, 'task:=reach', f'bundle:={tmp_path / "bundle"}', '--json', 'pace:=0.0',
+         'episodes:=1', f'folder:={tmp_path}', 'run:=lost'], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+        timeout=LIMIT, check=False)
+    assert done.returncode == 0 and 'lost' in done.stderr, done.stderr
+    assert json.loads(done.stdout)['episodes'] == 1
+
+
 def test_a_bundle_that_was_trained_in_mocap_is_refused_on_a_robot_whatever_is_asked_for(tmp_path):
     small_bundle(tmp_path / 'bundle')
     chosen = 'task:=reach', f'bundle:={tmp_path / "bundle"}'
