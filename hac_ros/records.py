@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+LAG = 2     # statistics and weights of round k cover the rounds up to k - LAG: the round before is under way meanwhile
+
 
 @dataclass(frozen=True)
 class StepId:

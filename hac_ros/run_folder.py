@@ -1,6 +1,7 @@
 """The folder of a run: what lies where, who owns it, and what it was started with.
 
     runs/<name>/config.json    every setting, the seed, versions, the command: what it takes to run it again
+               arguments.json  what `hac train` was given
                metrics.csv     a row a round            tensorboard/  the same as events
                checkpoint/     everything needed to go on
                statistics.json running statistics, if their service was asked to save them
@@ -59,6 +60,7 @@ class RunFolder:
         self.run = run
         self.path = self.root / run
         self.config = self.path / 'config.json'
+        self.arguments = self.path / 'arguments.json'
         self.metrics = self.path / 'metrics.csv'
         self.tensorboard = self.path / 'tensorboard'
         self.checkpoint = self.path / 'checkpoint'

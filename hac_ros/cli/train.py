@@ -10,7 +10,7 @@ import signal
 import sys
 
 from hac_ros import domain_names
-from hac_ros.cli import Refused, key_values, launch, seeds
+from hac_ros.cli import Refused, key_values, launch, resuming, seeds
 from hac_ros.launching import launch_file
 from hac_ros.metrics_table import read_rows
 from hac_ros.run_folder import RunExists, RunFolder, RunInUse, RunMissing
@@ -30,17 +30,19 @@ def run(words: list[str]) -> int:
     options = parser.parse_intermixed_args(words)
     if options.show_args:
         return launch.show_arguments(path)
-    own, arguments = split(options.arguments)
+    own, arguments = split(resuming.expanded(options.arguments))
     if own:
         return train_seeds(path, own, arguments)
     plan, given = launch.planned(path, arguments)
     values = plan[0].values()
     folder = RunFolder(values['folder'], values['run'])
     check_free(folder, values['resume'])
+    if not values['resume']:
+        resuming.remember(folder, given)
     status = supervise(path, plan, given, folder, options.verbose)
     if status == 0 and read_result(folder) is None:
         status = FAILED        # the recorder was told to end, or lost its folder
-    for line in outcome(folder, values['task'], status, given):
+    for line in outcome(folder, values['task'], status):
         print(line)
     return status
 
@@ -120,16 +122,12 @@ def check_free(folder: RunFolder, resume: bool) -> None:
         raise Refused(str(error)) from error
 
 
-def outcome(folder: RunFolder, task: str, status: int, given: dict[str, str]) -> list[str]:
-    """Return what to tell the user after a run: its result, where its folder is, and what to type next.
-
-    ``given``: the arguments of the run; one that goes on needs the same.
-    """
+def outcome(folder: RunFolder, task: str, status: int) -> list[str]:
+    """Return what to tell the user after a run: its result, where its folder is, and what to type next."""
     result = read_result(folder)
     if result is None or status != 0:
         lines = [f'The run ended before its result (exit status {status}). Logs: {folder.log}']
-        words = shlex.join(f'{key}:={value}' for key, value in {**given, 'resume': 'true'}.items())
-        return lines + [f'To go on: ./hac train {words}'] * folder.config.exists()
+        return lines + [f'To go on: ./hac train resume:={shlex.quote(str(folder.path))}'] * folder.config.exists()
     return [sentence(result), f'Run folder: {folder.path}',
             *[f'Next: ./hac evaluate bundle:={folder.bundle} task:={task}'] * folder.bundle.exists()]
 

@@ -38,6 +38,9 @@ def in_empty_folder(tmp_path, monkeypatch):
     (['train', 'evaluate_every:=100'], 'evaluation.every: 100 came, a whole number from 1 to 12'),
     (['train', 'run:=../reach'], "run name: '../reach' came"),
     (['train', 'resume:=true'], 'start it without resume:=true'),
+    (['train', 'resume:=reach'], 'resume: runs/reach/arguments.json is not there; there is no such run'),
+    (['train', 'resume:=../.'], "resume:=../.: true, false, a run's name or its folder is wanted"),
+    (['train', 'resume:=reach', 'run:=other'], 'resume:=reach: one of true, false is wanted'),
     (['launch'], 'file'),
     (['launch', 'train.launch.xml', 'arms:=2', 'arms:=3'], "arms is given twice: '2' and '3'"),
     (['launch', 'none.launch.xml'], "there is no launch file 'none.launch.xml'; these are here: deploy.launch.xml, emulator.launch.xml"),
@@ -116,20 +119,18 @@ def test_the_end_of_a_run_tells_result_folder_and_next_command(tmp_path):
     result = {'run': 'reach', 'task': 'reach', 'seed': 0, 'reached': reached, 'bar': 0.95, 'rounds': 20,
               'environment_steps': 16000, 'seconds': 84.2}
     (folder.path / 'result.json').write_text(json.dumps(result))
-    assert outcome(folder, 'reach', 0, {}) == [
+    assert outcome(folder, 'reach', 0) == [
         'reach has reached its bar of 0.95: success 0.970, confirmed 0.960, '
         'with 12800 steps (16000 steps, 84 s in all).',
         f'Run folder: {folder.path}', f'Next: ./hac evaluate bundle:={folder.bundle} task:=reach']
     (folder.path / 'result.json').write_text(json.dumps({**result, 'reached': None}))
-    assert outcome(folder, 'reach', 0, {})[0] == 'reach has not reached its bar of 0.95 (16000 steps, 84 s).'
+    assert outcome(folder, 'reach', 0)[0] == 'reach has not reached its bar of 0.95 (16000 steps, 84 s).'
 
 
 def test_the_end_of_a_run_that_failed_tells_where_the_logs_are_and_how_to_go_on_if_it_can(tmp_path):
-    folder = RunFolder(tmp_path, 'reach')
-    given = {'folder': 'my runs', 'arms': '4', 'resume': 'false'}
-    without, = outcome(folder, 'reach', 130, given)
-    folder.path.mkdir()
+    folder = RunFolder('my runs', 'reach')
+    without, = outcome(folder, 'reach', 130)
+    folder.path.mkdir(parents=True)
     folder.config.write_text('{}')
-    lines = outcome(folder, 'reach', 130, given)
-    assert lines == [without, "To go on: ./hac train 'folder:=my runs' arms:=4 resume:=true"]
+    assert outcome(folder, 'reach', 130) == [without, "To go on: ./hac train resume:='my runs/reach'"]
     assert str(folder.log) in without

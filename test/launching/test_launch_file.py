@@ -86,12 +86,15 @@ def test_reading_changes_neither_environment_nor_disk(tmp_path):
     assert dict(os.environ) == before and sorted(tmp_path.rglob('*')) == files
 
 
-def test_train_starts_the_nodes_of_the_design_and_only_the_recorder_ends_the_run():
-    plan = launch_file.plan(TRAIN, {'run': 'r'}, {})
-    assert {node.path: node.executable for node in plan} == {
+@pytest.mark.parametrize('workers', [1, 2, 3, 4])
+def test_train_starts_the_nodes_of_the_design_and_only_the_recorder_ends_the_run(workers):
+    plan = launch_file.plan(TRAIN, {'run': 'r', 'workers': str(workers)}, {})
+    of_workers = {f'/r/worker_{number}/{kind}': kind for number in range(workers)
+                  for kind in ('mujoco_bridge', 'planner', 'controller')}
+    assert {node.path: node.executable for node in plan} == {       # nothing that shows: the view costs nothing when off
         '/r/normalizer': 'normalizer', '/r/planner_learner': 'learner', '/r/controller_learner': 'learner',
-        '/r/evaluator': 'evaluator', '/r/recorder': 'recorder', '/r/worker_0/mujoco_bridge': 'mujoco_bridge',
-        '/r/worker_0/planner': 'planner', '/r/worker_0/controller': 'controller'}
+        '/r/evaluator': 'evaluator', '/r/recorder': 'recorder', **of_workers}
+    assert all(node.values()['workers'] == workers for node in plan if '/worker_' not in node.path)
     for node in plan:
         is_recorder = node.executable == 'recorder'
         assert (node.on_exit == 'shutdown') == is_recorder and node.respawn != is_recorder
