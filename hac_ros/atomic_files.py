@@ -96,8 +96,21 @@ def temporary_name(path: Path) -> Path:
     return path.with_name(f'.{path.name}.part-{os.getpid()}-{next(_COUNTER)}')
 
 
+def make_folder(path):
+    """Make the folder ``path``, and those above it that are missing, durably; raises WriteFailed if that fails."""
+    path = Path(path)
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    try:
+        path.mkdir(exist_ok=True)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise _failure(path, error) from error
+
+
 def sync_folder(folder):
-    """Make renames and removals inside ``folder`` durable."""
+    """Make what was created, renamed and removed inside ``folder`` durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -110,13 +110,22 @@ class Commit:
         self.worker, self.authority = worker, authority
         self._held: dict[str, int | None] = {consumer: None for consumer in consumers}
         self._permitted, self._newest, self._lost = 0, None if self._held else 0, False
+        self._reached = 0       # the round after the last one that the authority holds of any worker
 
     def receive(self, consumer: str, held: dict[int, int]) -> None:
-        """Note how many rounds of each worker ``consumer`` holds. One that came back with a damaged journal holds fewer."""
-        if consumer in self._held:
-            count = held.get(self.worker, 0)
-            self._lost |= count < (self._held[consumer] or 0)
-            self._held[consumer] = count
+        """Note how many rounds of each worker ``consumer`` holds. One that came back with a damaged journal holds fewer.
+
+        The authority takes a round only when the statistics of the round after it are out: its receipt also tells how far
+        the others are, before a late joiner has read the history of the statistics, oldest first, to its end.
+        """
+        if consumer not in self._held:
+            return
+        count = held.get(self.worker, 0)
+        self._lost |= count < (self._held[consumer] or 0)
+        self._held[consumer] = count
+        if consumer == self.authority:
+            self._reached = max(held.values(), default=0)
+            self.publish(self._reached)
 
     def permit(self, rounds: int) -> None:
         """Note that rounds below ``rounds`` may begin."""
@@ -147,7 +156,7 @@ class Commit:
         Its weights may have left the history already, so that nobody could act in it.
         """
         went_on = self._held.get(self.authority, round_ + 1) <= round_ and self._newest - 1 > round_
-        return self._newest - 1 if went_on else None
+        return max(self._newest - 1, self._reached) if went_on else None
 
 
 def training_rounds(max_steps: int, arms: int, steps: int, workers: int) -> int:

@@ -30,7 +30,7 @@ class EpisodeJournal:
 
     def write(self, episodes: Episodes) -> None:
         """Write a round durably; raises WriteFailed if the disk does not take it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        atomic_files.make_folder(self.folder)
         arrays = {name: getattr(episodes, name) for name in _ARRAYS}
         tensor_file.write(self._path(episodes.worker, episodes.round), KIND, arrays,
                           {name: getattr(episodes, name) for name in _NUMBERS})
@@ -76,9 +76,11 @@ class ContributionJournal:
 
     def append(self, entry: Contribution | Change | int) -> None:
         """Append durably; raises OSError if the disk does not take it."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_files.make_folder(self.path.parent)
         with open(self.path, 'ab', buffering=0) as file:
             end = file.tell()
+            if not end:       # a new file: without its name in the folder a power cut would take what was synced in it
+                atomic_files.sync_folder(self.path.parent)
             line = (json.dumps(_entry_to_json(entry)) + '\n').encode()
             if file.write(line) < len(line):
                 file.truncate(end)
@@ -114,7 +116,7 @@ def _entry_from_json(content: dict) -> Contribution | Change | int:
 
 def write_contribution(path, contribution: Contribution) -> None:
     """Write a worker's own contribution durably, in place of the one before."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    atomic_files.make_folder(Path(path).parent)
     atomic_files.write_json(path, to_json(contribution))
 
 

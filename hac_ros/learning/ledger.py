@@ -9,7 +9,7 @@ from collections import Counter, deque
 import numpy as np
 
 from hac_ros.learning import running_statistics
-from hac_ros.records import Change, Contribution, Moments, Statistics
+from hac_ros.records import LAG, Change, Contribution, Moments, Statistics
 
 RECENT = 5      # versions whose new data count as recent
 
@@ -49,7 +49,7 @@ class Ledger:
         known = self._newest.get((key.worker, key.incarnation))
         if known is not None and known.id.sequence >= key.sequence:
             return False
-        if key.last_round > self.version - 2:
+        if key.last_round > self.version - LAG:
             raise ValueError(f'contribution of worker {key.worker} for round {key.last_round} came, but statistics '
                              f'{key.last_round + 1} are not out yet')
         if key.first_round < self.since <= key.last_round:

@@ -1,7 +1,7 @@
 """Raw SI values to network scale, with the statistics of a round.
 
-A goal shares the scale of the achieved goal's position in the observation, a subgoal those of the gripper's
-position and of the fingers: what is compared keeps its distance.
+A goal has the scale of the achieved goal's position in the observation, a subgoal those of the gripper's position and of the
+fingers: what features.py compares keeps its distance.
 """
 import numpy as np
 
@@ -30,14 +30,6 @@ class Normalization:
     def observation(self, raw: np.ndarray, columns=slice(None)) -> np.ndarray:
         """Normalise observations (..., O), or only their ``columns``."""
         return self._clipped((raw[..., columns] - self.mean[columns]) / self.std[columns])
-
-    def goal(self, raw: np.ndarray) -> np.ndarray:
-        """Normalise goals (..., 3) as the object's position (the gripper's where there is no object)."""
-        return self._clipped((raw - spaces.object_position(self.mean)) / self.object_scale)
-
-    def subgoal(self, raw: np.ndarray) -> np.ndarray:
-        """Normalise subgoals (..., 4) as the gripper's position and the fingers' opening."""
-        return self._clipped((raw - spaces.achieved_subgoal(self.mean)) / self.subgoal_scale)
 
     def _clipped(self, values: np.ndarray) -> np.ndarray:
         """Return values kept within +- ``clip``."""

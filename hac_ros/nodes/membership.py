@@ -25,23 +25,25 @@ class Membership:
 
     The run's settings are the parameters of its recorder. ``confirmed``: they have come and are this worker's.
     Where the worker does not join, nothing is asked.
+
+    A run that was begun again has other weights and statistics of the same numbers. Nothing of those before may be mixed
+    with them: a node that is ``respawned`` ends and is started anew; one that is not compares the settings again.
     """
 
-    def __init__(self, node, config: RunConfig, joined: bool):
-        self.node, self.config, self.confirmed = node, config, not joined
+    def __init__(self, node, config: RunConfig, joined: bool, respawned: bool = True):
+        self.node, self.config, self.confirmed, self._respawned = node, config, not joined, respawned
+        self._recorder: int | None = None       # its incarnation
         node.stopped = Future()
         if not joined:
             return
         self._request = GetParameters.Request(names=list(SHARED))
         self._client = node.create_client(GetParameters, f'/{config.run}/recorder/get_parameters')
-        self._timer = process.timer(node, ASK_EVERY, self.ask)
+        process.timer(node, ASK_EVERY, self.ask)
         topics.subscribe(node, topics.STATUS, self.on_status, config.run)
 
     def ask(self) -> None:
-        """Ask the recorder, until it has answered: one that ended meanwhile never does."""
-        if self.confirmed or self.node.stopped.done():
-            self._timer.cancel()
-        elif self._client.service_is_ready():
+        """Ask the recorder that was heard, until it has answered: one that ended meanwhile never does."""
+        if self._recorder is not None and not self.confirmed and self._client.service_is_ready():
             self._client.call_async(self._request).add_done_callback(self.on_answer)
 
     def on_answer(self, future) -> None:
@@ -49,14 +51,28 @@ class Membership:
         theirs = [_value(value) for value in future.result().values]
         found = [f'{name} {getattr(self.config, name)} came, {wanted} is wanted'
                  for name, wanted in zip(SHARED, theirs, strict=True) if wanted != getattr(self.config, name)]
+        if not found and not self.confirmed:
+            self.node.get_logger().info(f'worker {self.config.worker} joins run {self.config.run}')
         self.confirmed = not found
         if found:
             self.end(process.REFUSED, f'worker {self.config.worker} cannot join run {self.config.run}: {"; ".join(found)}')
 
     def on_status(self, msg) -> None:
-        """End with the run."""
-        if msg.run == self.config.run and msg.state == RunStatus.DONE:
+        """End with the run; begin again with one that was begun again."""
+        if msg.run != self.config.run:
+            return
+        if msg.state == RunStatus.DONE:
             self.end(0, f'run {self.config.run} is done: worker {self.config.worker} ends')
+        elif self._recorder not in (None, msg.incarnation):
+            self.begin_again()
+        self._recorder = msg.incarnation
+
+    def begin_again(self) -> None:
+        """Keep nothing of the run as it was before."""
+        if self._respawned:
+            self.end(0, f'run {self.config.run} was begun again: worker {self.config.worker} does so too')
+        else:
+            self.confirmed = False
 
     def end(self, status: int, why: str) -> None:
         """End the node, once, saying why."""
@@ -79,7 +95,7 @@ class MembershipNode(Node):
         super().__init__('membership', **node_options)
         config = declare(self, RunConfig)
         self.ownership = Ownership(self, config)
-        self.membership = Membership(self, config, joined=True)
+        self.membership = Membership(self, config, joined=True, respawned=False)
 
     def close(self) -> None:
         """Give the node's name back."""

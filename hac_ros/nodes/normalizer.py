@@ -37,7 +37,9 @@ class Normalizer(Node):
         frames = self.config.arms * (self.task.steps + 1)      # an episode of T steps has T + 1 observations
         self.ledger = Ledger(self.space, self.config.workers, self._initial(), live, frames)
         self.incarnation, self.waits_since = time.time_ns(), None
-        self.unwritten: list = []      # entries that the journal lacks: nothing is published of them
+        # What the ledger has and the journal lacks. Nothing is published of it, and nothing else is entered before it
+        # is written: each entry can complete a version, and restore() makes the same ones only if all come one by one.
+        self.unwritten: records.Contribution | int | None = None
         run = self.config.run
         self.health = Health(self, run)
         self.statistics = topics.publisher(self, topics.STATISTICS, run)
@@ -71,13 +73,13 @@ class Normalizer(Node):
         return statistics_file.read(self.settings.initial, self.space)
 
     def on_contribution(self, msg):
-        """Enter a worker's contribution and publish the versions that it completes."""
-        if msg.run != self.config.run:
+        """Enter a worker's contribution and publish the versions that it completes; drop it while the disk is full."""
+        if msg.run != self.config.run or not self.written():
             return
         try:
             contribution = messages.to_contribution(msg, self.space)
             if self.ledger.add(contribution):
-                self.unwritten.append(contribution)
+                self.unwritten = contribution
         except ValueError as error:
             self.health.refuse('contribution refused', error)
             return
@@ -86,14 +88,20 @@ class Normalizer(Node):
     def go_on(self) -> None:
         """Publish and acknowledge what is in the journal; what the disk does not take is tried again."""
         try:
-            while self.unwritten:
-                self.journal.append(self.unwritten[0])
-                del self.unwritten[0]
+            if self.unwritten is not None:
+                self.journal.append(self.unwritten)
         except OSError as error:
             self.health.refuse('journal not written', error)
             return
+        self.unwritten = None
         self.advance()
         self.acknowledge()
+
+    def written(self) -> bool:
+        """Whether the journal has all that was entered, after another try if it lacks something."""
+        if self.unwritten is not None:
+            self.go_on()
+        return self.unwritten is None
 
     def change(self, frozen: bool | None = None, moments: records.Moments | None = None) -> int:
         """Enter what a service asked for; return the version from which on it holds. What is not given stays.
@@ -102,8 +110,7 @@ class Normalizer(Node):
         """
         if self.settings.mode == 'none':
             raise ValueError('normalizer.mode is none: these statistics are always the identity; start with live or frozen')
-        self.go_on()
-        if self.unwritten:
+        if not self.written():
             raise atomic_files.WriteFailed(f'{self.journal.path} takes nothing at present, so nothing was changed: make '
                                            'room, then try again')
         change = records.Change(self.ledger.version, self.ledger.frozen if frozen is None else frozen, moments)
@@ -125,8 +132,9 @@ class Normalizer(Node):
 
     def on_timer(self) -> None:
         """Go on without a worker that has kept the others waiting for too long."""
-        if self.unwritten:
-            self.go_on()
+        if not self.written():
+            self.waits_since = None     # what workers send meanwhile is dropped: they are given their time anew
+            return
         overdue = self.ledger.overdue()
         if not overdue or len(overdue) == len(self.ledger.awaited):
             self.waits_since = None     # nobody waits, or nobody has contributed: there is nobody to go on with
@@ -136,16 +144,18 @@ class Normalizer(Node):
             return
         for worker in overdue:
             self.health.refuse(f'worker {worker} left out',
-                               f'round {self.ledger.version - 2} of it has not come for {self.settings.patience:g} s')
+                               f'round {self.ledger.version - records.LAG} of it has not come for {self.settings.patience:g} s')
             self.ledger.leave_out(worker)
-            self.unwritten.append(worker)
-        self.go_on()
+            self.unwritten = worker
+            self.go_on()
+            if self.unwritten is not None:
+                return
 
     def publish(self, statistics: records.Statistics) -> None:
         """Publish a version, and what the round that it includes last has brought."""
         stamp, run = self.get_clock().now().to_msg(), self.config.run
         self.statistics.publish(messages.from_statistics(statistics, run, stamp))
-        round_ = statistics.version - 2
+        round_ = statistics.version - records.LAG
         if round_ < 0:
             return
         steps = self.ledger.frames() * self.task.steps // (self.task.steps + 1)

@@ -12,6 +12,7 @@ from hac_ros.metrics_table import STEPS, MetricsTable, read_rows
 from hac_ros.msg import RunStatus
 from hac_ros.nodes import process
 from hac_ros.nodes.health import Health
+from hac_ros.nodes.plots import Plots
 from hac_ros.parameters import declare
 from hac_ros.progress import Progress, RoundTimes
 from hac_ros.protocol import Schedule, training_rounds
@@ -31,7 +32,7 @@ FAREWELL = Duration(seconds=2)     # that workers on other machines have to hear
 
 
 class Recorder(Node):
-    """metrics -> metrics.csv, TensorBoard, checkpoint manifest, status. Ends when the bar or the last round is reached."""
+    """metrics -> metrics.csv, TensorBoard, checkpoint manifest, status, plot/*. Ends when the bar or the last round is reached."""
 
     def __init__(self, **node_options):
         super().__init__('recorder', **node_options)
@@ -45,7 +46,7 @@ class Recorder(Node):
         self.folder.begin(settings, sys.argv, self.config.resume, {'rmw': get_rmw_implementation_identifier()})
         self.result_file = self.folder.path / 'result.json'
         self.result_file.unlink(missing_ok=True)      # of a run that goes on the result is not known yet
-        self.stopped, self.began = Future(), time.monotonic()
+        self.stopped, self.began, self.incarnation = Future(), time.monotonic(), time.time_ns()
         self._plan_rounds()
         self._open_table()
         self._open_topics()
@@ -76,7 +77,7 @@ class Recorder(Node):
 
     def _open_topics(self):
         run = self.config.run
-        self.health, self.watch = Health(self, run), Watch(self.folder)
+        self.health, self.watch, self.plots = Health(self, run), Watch(self.folder), Plots(self, run)
         self.status = topics.publisher(self, topics.STATUS, run)
         if self.table.next_round >= self.end:
             self.finish(self.table.next_round)
@@ -137,6 +138,7 @@ class Recorder(Node):
         self.events.write(row)
         self.progress.show(row)
         self.health.show(row)
+        self.plots.show(row)
         self.complete_checkpoint(int(row['round']))
         if 'evaluation/success_rate' in row:
             self.look()
@@ -185,7 +187,7 @@ class Recorder(Node):
         """Publish how far the run may go."""
         state = RunStatus.DONE if self.stopped.done() else RunStatus.RUNNING if self.reached is None else RunStatus.STOPPING
         self.status.publish(RunStatus(
-            stamp=self.get_clock().now().to_msg(), run=self.config.run, state=state,
+            stamp=self.get_clock().now().to_msg(), run=self.config.run, incarnation=self.incarnation, state=state,
             rounds_permitted=min(self.end, self.schedule.permitted(self.judged)),
             environment_steps=self.steps,
             reason='' if self.reached is None else f'the bar was reached by the weights of round {self.reached["round"]}'))

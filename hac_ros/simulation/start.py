@@ -57,15 +57,21 @@ def read_state(model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:
     return state
 
 
-@lru_cache(maxsize=None)
-def settle(task: Task) -> Settled:
-    """Return the settled start of ``task``, computed once a process. Source: FetchEnv._env_setup."""
-    scene = models.by_task(task)
+def unsettled(scene: models.Scene) -> tuple[mujoco.MjModel, mujoco.MjData]:
+    """Return a scene's model and data with its joints where they begin, before anything has moved."""
     model = models.load(scene)
     data = mujoco.MjData(model)
     for name, value in scene.joints.items():
         data.joint(name).qpos[:] = value
     mujoco.mj_forward(model, data)
+    return model, data
+
+
+@lru_cache(maxsize=None)
+def settle(task: Task) -> Settled:
+    """Return the settled start of ``task``, computed once a process. Source: FetchEnv._env_setup."""
+    scene = models.by_task(task)
+    model, data = unsettled(scene)
     _place_mocap(model, data, scene)
     mujoco.mj_step(model, data, nstep=constants.SETTLING_STEPS * constants.SUBSTEPS)
     gripper = data.site(constants.GRIPPER_SITE).xpos.copy()

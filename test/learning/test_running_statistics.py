@@ -4,8 +4,10 @@ import math
 import numpy as np
 import pytest
 
-from hac_ros import spaces
+from hac_ros import spaces, tasks
+from hac_ros.config import PlannerConfig
 from hac_ros.learning import running_statistics as rs
+from hac_ros.learning.features import ControllerFeatures, PlannerFeatures
 from hac_ros.learning.normalization import Normalization
 from hac_ros.records import Moments, Statistics
 
@@ -169,14 +171,45 @@ def statistics_of(rows: np.ndarray) -> Statistics:
     return Statistics(1, 'fetch_object', rs.of_samples(rows)[0])
 
 
-def test_what_is_compared_keeps_its_distance():
-    rows = samples(3, 500, 25)
+def changes(features, observation, goal, column: int, away: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How the inputs change when three columns of the observation move by ``away``, and when the goal's first three do."""
+    moved, other = observation.copy(), goal.copy()
+    moved[:, column:column + 3] += away
+    other[:, :3] += away
+    before = features(observation, goal)
+    return features(moved, goal) - before, features(observation, other) - before
+
+
+AWAY = np.array([0.01, 0.03, -0.02])
+
+
+def test_a_goal_has_the_scale_of_the_position_that_it_is_compared_with():
+    rows, task = samples(3, 500, 25), tasks.by_name('push')
+    features = PlannerFeatures(task, Normalization(statistics_of(rows), clip=100.0), PlannerConfig())
+    by_object, by_goal = changes(features, rows[:1], rows[:1, 3:6] + 0.1, 3, AWAY)
+    np.testing.assert_allclose(by_goal[0, 25:28], by_object[0, 3:6], atol=1e-4)
+    np.testing.assert_allclose(by_object[0, 25:28], -by_object[0, 3:6], atol=1e-4)
+
+
+def test_where_axes_turn_a_goal_has_one_scale_in_the_plane_the_root_mean_square_of_both():
+    rows, task = samples(3, 500, 25), tasks.by_name('push')
     normal = Normalization(statistics_of(rows), clip=100.0)
-    observation, goal = rows[0], rows[0, 3:6] + [0.01, 0.0, -0.02]
-    distance = normal.goal(goal) - normal.observation(observation)[3:6]
-    np.testing.assert_allclose(distance, [0.01, 0.0, -0.02] / normal.object_scale, atol=1e-5)
-    achieved = spaces.achieved_subgoal(observation)
-    np.testing.assert_allclose(normal.subgoal(achieved)[:3], normal.observation(observation)[:3], atol=1e-5)
+    features = PlannerFeatures(task, normal, PlannerConfig(axes='goal'))
+    _, farther = changes(features, rows[:1], rows[:1, 3:6] + [0.1, 0.0, 0.0], 3, np.array([0.02, 0.0, 0.0]))
+    level = np.sqrt(np.mean(normal.object_scale[:2] ** 2))
+    np.testing.assert_allclose(farther[0, 27:30], [0.02 / level, 0.0, 0.0], atol=1e-4)
+
+
+def test_a_subgoal_has_the_scale_of_gripper_and_fingers():
+    rows, task = samples(3, 500, 25), tasks.by_name('pick_and_place')
+    normal = Normalization(statistics_of(rows), clip=100.0)
+    features, subgoal = ControllerFeatures(task, normal), spaces.achieved_subgoal(rows[:1])
+    start = features.size(task) - 8
+    by_gripper, by_subgoal = changes(features, rows[:1], subgoal, 0, AWAY)
+    np.testing.assert_allclose(by_subgoal[0, start:start + 3], by_gripper[0, :3], atol=1e-4)
+    wider = subgoal + [0.0, 0.0, 0.0, 0.01]
+    opening = (features(rows[:1], wider) - features(rows[:1], subgoal))[0, start + 3]
+    assert opening == pytest.approx(0.01 / spaces.fingers(normal.std).sum(), rel=1e-4)
 
 
 def test_normalised_inputs_are_clipped():

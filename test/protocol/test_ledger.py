@@ -170,6 +170,66 @@ def test_a_process_whose_store_is_behind_begins_a_new_incarnation():
     assert new.id.incarnation != old.id.incarnation and (new.id.first_round, new.id.last_round) == (4, 4)
 
 
+def ids(*contributions):
+    return [c.id for c in contributions]
+
+
+@pytest.mark.parametrize('stored_rounds', range(1, 6))
+@pytest.mark.parametrize('held', range(4))
+def test_what_another_run_of_the_same_name_has_left_is_never_sent(stored_rounds, held):
+    stale, stored = history(4, (), stored_rounds)[-1], []
+    todays = list(late(4, range(held), incarnation=3))[-1:]       # the same worker, today, from another folder
+    contributor = Contributor(4, 77, SPACE, stale, stored.append)
+    assert contributor.next(held + 1, held, 0, (held, held), ids(*todays)) is None
+    for round_ in range(held, held + 3):
+        contributor.finish(round_, observations(4, round_))
+        sent = contributor.next(round_ + 1, round_, 0, (round_ + 1, round_ + 1), ids(*todays, *stored))
+        assert (sent.id.incarnation, sent.id.first_round, sent.id.last_round) == (78, held, round_)
+        assert sent.moments.count == (round_ + 1 - held) * ROWS and stored[-1] is sent
+
+
+def test_what_was_stored_is_gone_on_with_where_the_statistics_include_its_incarnation():
+    *_, before, stored = history(0, (), 4)
+    contributor = Contributor(0, 77, SPACE, stored)
+    assert contributor.next(4, 3, 0, (4, 4), ids(before)) is stored       # killed before it was heard
+    contributor.finish(4, observations(0, 4))
+    sent = contributor.next(5, 4, 0, (5, 5), ids(stored))
+    assert sent.id == dataclasses.replace(stored.id, sequence=5, last_round=4)
+
+
+def test_old_receipts_and_statistics_that_come_first_do_not_make_a_process_forget():
+    """Both are latched: whoever comes back hears the last few, oldest first."""
+    sent = history(0, (), 6)
+    contributor = Contributor(0, 77, SPACE, sent[-1])
+    for version in range(7):
+        contributor.next(version, max(0, version - 1), 0, (version,) * 2, ids(*sent[version - 2:version - 1]))
+    assert contributor.next(6, 5, 0, (6, 6), ids(sent[4])) is sent[-1]
+
+
+def test_a_first_contribution_that_was_stored_and_not_heard_is_made_again_with_the_same_bits():
+    stored, = history(0, (), 1)
+    contributor = Contributor(0, 77, SPACE, stored)
+    assert contributor.next(1, 0, 0, (1, 1), ()) is None
+    contributor.finish(0, observations(0, 0))        # the bridge runs it again: the normalizer does not hold it
+    sent = contributor.next(1, 0, 0, (1, 1), ())
+    assert sent.id.incarnation != stored.id.incarnation and sent.id.last_round == 0
+    assert np.array_equal(sent.moments.mean, stored.moments.mean) and np.array_equal(sent.moments.m2, stored.moments.m2)
+
+
+def test_a_process_whose_round_came_by_the_one_before_it_too_begins_again_instead_of_being_refused_for_ever():
+    ledger, (before,) = started(1), history(0, (), 1)
+    contributor = Contributor(0, 77, SPACE, before)
+    contributor.finish(0, observations(0, 0))
+    mine = contributor.next(1, 0, 0, (1, 1), ())
+    ledger.add(before)                               # on its way when its sender died
+    with pytest.raises(ValueError, match='overlaps'):
+        ledger.add(mine)
+    includes = ledger.make().includes
+    contributor.finish(1, observations(0, 1))
+    ledger.add(contributor.next(2, ledger.held(0), 0, (2, 2), includes))
+    assert ledger.make().moments.count == 2 * ROWS
+
+
 def test_a_contribution_waits_for_the_statistics_before_it():
     contributor = Contributor(0, 2, SPACE)
     contributor.finish(3, observations(0, 3))

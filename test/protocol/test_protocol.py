@@ -76,12 +76,12 @@ def test_old_versions_are_forgotten_and_recent_ones_kept():
     assert versions.pair(39) and versions.pair(24) and versions.pair(23) is None
 
 
-def commit(statistics=1, permitted=100, **held):
+def commit(statistics=1, permitted=100, others=0, **held):
     result = Commit(0, ('planner_learner', 'normalizer'))
     result.permit(permitted)
     result.publish(statistics)
     for consumer, rounds in held.items():
-        result.receive(consumer, {0: rounds, 1: 9})
+        result.receive(consumer, {0: rounds, 1: others})
     return result
 
 
@@ -120,6 +120,12 @@ def test_a_worker_that_the_statistics_went_on_without_goes_on_where_the_others_a
     assert commit(9, normalizer=0, planner_learner=0).next_round(None) == 8     # joins late
     assert commit(9, normalizer=4, planner_learner=4).next_round(None) == 8     # was left out, and started anew
     assert commit(9, normalizer=4, planner_learner=4).next_round(3) == 8        # was left out, and is back
+
+
+def test_who_joins_begins_where_the_others_are_though_old_statistics_come_first():
+    assert commit(statistics=0, others=7, normalizer=0, planner_learner=0).next_round(None) == 7
+    assert commit(statistics=9, others=7, normalizer=0, planner_learner=0).next_round(None) == 8
+    assert commit(statistics=0, others=7, normalizer=6, planner_learner=6).next_round(None) == 6, 'one behind: waited for'
 
 
 def test_a_round_is_overtaken_only_if_statistics_went_on_without_it():

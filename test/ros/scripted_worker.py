@@ -1,4 +1,6 @@
 """Plays a worker of two arms: states and subgoals as a test wrote them, sent until somebody shows them."""
+import dataclasses
+
 import numpy as np
 
 from hac_ros import messages, records, spaces, topics
@@ -21,6 +23,12 @@ def grippers() -> np.ndarray:
     paths = np.random.default_rng(3).uniform((1.1, 0.5, 0.42), (1.5, 1.0, 0.8), (STEPS + 1, ARMS, 3))
     paths[2, 0] = SUBGOALS[0, 0, :3] + (0.01, 0.0, 0.01)
     return paths
+
+
+def state_of(task) -> records.ArmState:
+    """Return the first state as ``task`` observes it."""
+    first, space = state(0), task.observation
+    return dataclasses.replace(first, space=space.name, observation=first.observation[:, :space.size])
 
 
 def state(step: int, round_: int = 0, run: str = 'scripted') -> records.ArmState:

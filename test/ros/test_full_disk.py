@@ -28,6 +28,15 @@ class Disk(Wire):
                                         if s.name.startswith(f'/{RUN}')), words, limit=20)
         assert self.process.poll() is None
 
+    def tries_again(self, topic, message):
+        """Send ``message`` until the journal has refused it, or what came before it, a few more times."""
+        arrays = self.hears(topics.DIAGNOSTICS)
+
+        def refusals():
+            return [int(v.value) for a in arrays for s in a.status for v in s.values
+                    if s.name == f'/{RUN}/normalizer' and v.key == 'journal not written']
+        self.insists(topic, message, lambda: refusals() and refusals()[-1] > refusals()[0] + 3)
+
 
 @pytest.fixture
 def disk(listener, processes, tmp_path):
@@ -57,6 +66,33 @@ def test_a_normalizer_publishes_a_version_only_when_its_journal_has_what_it_is_m
     assert max(v.version for v in versions) == 1
     disk.make_room()
     disk.listener.until(lambda: versions[-1].version == 2, 'statistics 2')
+
+
+def from_worker(number):
+    message = contribution()
+    message.worker = number
+    return message
+
+
+def test_versions_that_were_published_after_a_full_disk_are_the_same_after_a_kill(disk):
+    disk.start('normalizer')
+    versions, receipts = disk.hears(topics.STATISTICS), disk.hears(topics.RECEIPT)
+    disk.listener.until(lambda: versions and receipts, 'the first version')
+    disk.fill(100)
+    disk.send(topics.CONTRIBUTION, from_worker(0))
+    disk.complains('journal not written')
+    disk.tries_again(topics.CONTRIBUTION, from_worker(3))
+    disk.make_room()
+    disk.insists(topics.CONTRIBUTION, from_worker(3), lambda: list(receipts[-1].workers) == [0, 3]
+                 and list(receipts[-1].rounds) == [1, 1] and versions[-1].version == 2)
+    published = {v.version: (v.count, v.digest, len(v.includes)) for v in versions}
+    disk.process.kill()
+    disk.process.wait(30)
+    del versions[:], receipts[:]
+    disk.start('normalizer')
+    disk.listener.until(lambda: receipts and versions and versions[-1].version == 2, 'statistics 2 again')
+    assert list(receipts[-1].rounds) == [1, 1]
+    assert {v.version: (v.count, v.digest, len(v.includes)) for v in versions} == published
 
 
 def test_a_recorder_writes_a_row_when_there_is_room_again(disk):

@@ -3,13 +3,15 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import still_round
 from training_run import TrainingRun
 
 from hac_ros import records, tasks, topics
-from hac_ros.learning import checkpoint
+from hac_ros.learning import checkpoint, journal, running_statistics
 from hac_ros.learning.journal import EpisodeJournal
+from hac_ros.run_folder import RunFolder
 
 RUN, ARMS, SEED = 'joined', 2, 7
 
@@ -30,9 +32,25 @@ def worker(processes, tmp_path):
     return start
 
 
+YESTERDAY = 5       # incarnation
+
+
+def leave_behind(folder, rounds):
+    """Leave in ``folder`` what worker 4 has contributed to another run of this name."""
+    space = tasks.by_name('reach').observation
+    moments, _ = running_statistics.of_samples(np.full((rounds * ARMS * 51, space.size), 1e3))
+    journal.write_contribution(RunFolder(folder, RUN).journal / 'planner_4.json', records.Contribution(
+        records.ContributionId(4, YESTERDAY, rounds, 0, rounds - 1), space.name, moments))
+
+
 @pytest.fixture
 def launched(tmp_path):
-    """Join by the launch file, as from another machine: with a folder of its own. Its nodes end with the launcher."""
+    """Join by the launch file, as from another machine: with a folder of its own. Its nodes end with the launcher.
+
+    In that folder lies what the worker contributed to an older run of the name: of round 0 only, which nothing but its
+    incarnation tells from what it could have contributed to this one.
+    """
+    leave_behind(tmp_path / 'elsewhere', rounds=1)
     words = {'run': RUN, 'task': 'reach', 'arms': 2, 'seed': 7, 'worker': 4, 'folder': tmp_path / 'elsewhere'}
     process = subprocess.Popen([sys.executable, '-m', 'hac_ros.cli', 'launch', 'worker.launch.xml',
                                 *(f'{key}:={value}' for key, value in words.items())], stdin=subprocess.DEVNULL)
@@ -49,24 +67,30 @@ class Includes:
         topics.subscribe(listener.node, topics.STATISTICS, self.on_statistics, RUN)
 
     def on_statistics(self, msg):
-        self.versions[msg.version] = [(c.worker, c.first_round, c.last_round) for c in msg.includes]
+        self.versions[msg.version] = [(c.worker, c.incarnation, c.first_round, c.last_round) for c in msg.includes]
+
+    def newest(self, number):
+        newest = self.versions[max(self.versions)] if self.versions else []
+        return [each for worker, *each in newest if worker == number]
 
     def rounds(self, number):
-        newest = self.versions[max(self.versions)] if self.versions else []
-        return [(first, last) for worker, first, last in newest if worker == number]
+        return [(first, last) for _, first, last in self.newest(number)]
+
+    def incarnations(self, number):
+        return [incarnation for incarnation, _, _ in self.newest(number)]
 
 
 class LeftOut:
-    """Who was left out, by what the normalizer says on /diagnostics."""
+    """How often worker 4 was left out, by what the normalizer says on /diagnostics: more often on a busy machine."""
 
     def __init__(self, listener):
-        self.said = set()
+        self.times = 0
         topics.subscribe(listener.node, topics.DIAGNOSTICS, self.on_diagnostics, RUN)
 
     def on_diagnostics(self, msg):
         for status in msg.status:
             if status.name == f'/{RUN}/normalizer':
-                self.said |= {(value.key, value.value) for value in status.values}
+                self.times = max(self.times, *(int(v.value) for v in status.values if v.key == 'worker 4 left out'), 0)
 
 
 def held_arms(run, learner):
@@ -79,12 +103,12 @@ def held_arms(run, learner):
 
 def stuck_in_and_back(listener, includes, nodes, left_out):
     """Stop the worker's processes without ending them; go on when it has been left out and, continued, is back."""
+    before = left_out.times
     for node in nodes:
         node.send_signal(signal.SIGSTOP)
-    listener.until(lambda: ('worker 4 left out', '2') in left_out.said, 'the stuck worker on /diagnostics')
-    left = includes.rounds(4)[-1][1]
-    listener.until(lambda: includes.rounds(0)[0][1] > left + 4, 'rounds of the first worker without the stuck one')
-    resumed = includes.rounds(0)[-1][1]
+    listener.until(lambda: left_out.times > before, 'the stuck worker on /diagnostics')
+    listener.until(lambda: includes.rounds(0)[0][1] > includes.rounds(4)[-1][1] + 4, 'rounds without the stuck worker')
+    left, resumed = includes.rounds(4)[-1][1], includes.rounds(0)[-1][1]
     for node in nodes:
         node.send_signal(signal.SIGCONT)
     back = listener.until(lambda: includes.rounds(4)[-1][0] > left + 1 and includes.rounds(4),
@@ -100,6 +124,7 @@ def test_a_worker_joins_late_dies_or_is_stuck_is_left_out_and_comes_back(run, wo
     launcher = request.getfixturevalue('launched')
     joined = listener.until(lambda: includes.rounds(4), 'a round of the worker that joined')
     assert joined[0][0] >= 3, 'it began where the others were'
+    assert YESTERDAY not in includes.incarnations(4)
     listener.until(lambda: includes.rounds(4)[-1][1] > joined[0][0] + 1, 'further rounds of it')
     launcher.send_signal(signal.SIGKILL)
     launcher.wait(30)
@@ -108,8 +133,10 @@ def test_a_worker_joins_late_dies_or_is_stuck_is_left_out_and_comes_back(run, wo
     nodes = worker(4)
     back = listener.until(lambda: includes.rounds(4)[-1][1] > left and includes.rounds(4), 'a round of the worker that is back')
     assert back[-1][0] > left + 1, 'it went on where the others were, with a gap'
-    listener.until(lambda: ('worker 4 left out', '1') in left_out.said, 'the worker on /diagnostics')
+    listener.until(lambda: left_out.times, 'the worker on /diagnostics')
     stuck_in_and_back(listener, includes, nodes, left_out)
+    incarnations = includes.incarnations(4)
+    assert len(set(incarnations)) == len(incarnations) >= 3, 'after each gap it counted anew, the same process too'
     back = includes.rounds(4)
     listener.until(lambda: run.printed() or len(run.rows()) > back[-1][0] + 1, 'the rows of these rounds')
     run.stop()
@@ -122,7 +149,7 @@ def test_a_worker_joins_late_dies_or_is_stuck_is_left_out_and_comes_back(run, wo
     for learner in topics.LEARNERS:     # the rows tell what the ledger knows; this is what was learnt from
         arms = held_arms(run, learner)
         for round_, row in enumerate(rows):
-            frames = sum(51 * arms[worker, each] for worker, first, last in includes.versions[round_ + 2]
+            frames = sum(51 * arms[worker, each] for worker, _, first, last in includes.versions[round_ + 2]
                          for each in range(first, last + 1))
             assert int(float(row['normalizer/count'])) == frames == int(row['environment_steps']) // 50 * 51
 
@@ -188,3 +215,26 @@ def test_a_worker_ends_with_its_run_and_one_with_other_settings_is_refused(tmp_p
         assert not any(includes.rounds(number) for number in range(5, 5 + len(OTHERS)))
     finally:
         run.stop()
+
+
+def test_a_worker_begins_again_with_a_run_that_was_begun_again_and_ends_where_that_has_other_settings(
+        tmp_path, worker, processes, listener):
+    def recorder(folder, seed):
+        return processes.start('recorder', f'/{RUN}', run=RUN, folder=tmp_path / folder, task='reach', arms=ARMS, seed=seed)
+
+    def said(node, words):
+        return listener.until(lambda: words in node.log.read_text(), f'{words} of {node.args[0]}')
+    before = recorder('before', SEED)
+    nodes = worker(4)
+    membership, = worker(4, ['membership'])
+    for node in (*nodes, membership):
+        said(node, 'worker 4 joins run joined')
+    before.kill(), before.wait()
+    after = recorder('after', SEED)
+    assert [node.wait(60) for node in nodes] == [0, 0, 0], 'whoever starts them does so again'
+    assert all(said(node, 'run joined was begun again: worker 4 does so too') for node in nodes)
+    listener.until(lambda: membership.log.read_text().count('worker 4 joins run joined') == 2, 'it asked again')
+    after.kill(), after.wait()
+    recorder('other', SEED + 5)
+    assert membership.wait(60) == 2, 'and ends the launch, so that nobody is started again'
+    assert f'seed {SEED} came, {SEED + 5} is wanted' in membership.log.read_text()
