@@ -10,9 +10,10 @@ import numpy as np
 from hac_ros.config import Checked, option
 from hac_ros.learning.decline import decline
 from hac_ros.proposals import Proposals
+from hac_ros.records import LAG
 from hac_ros.run_history import RunHistory, StatisticsHistory
 
-KINDS = ('collapse', 'decay', 'divergence', 'drift', 'reach', 'untouched', 'rejected')
+KINDS = ('collapse', 'decay', 'divergence', 'drift', 'reach', 'silent', 'untouched', 'rejected')
 CROWD = 0.04     # [m] radius of a place: twice the tolerance of a subgoal
 
 
@@ -53,6 +54,10 @@ class Thresholds(Checked):
     out_of_reach: float = option(
         0.5, 'Reach: most of the subgoals that may be too far for an attempt (while the gripper is on its way to the '
         'object some are)', low=0.0, high=1.0)
+    silent: float = option(
+        0.4, 'Silent: most of the actor\'s hidden units that may answer none of the fixed states (Reach 0, Push 0.02 to 0.2 '
+        'after 210,000 steps, PickAndPlace 0.38 after 450,000, Slide, which had stopped to learn, 0.52 after 606,000)',
+        low=0.0, high=1.0)
     solved: float = option(
         0.95, 'Reach: success of the newest evaluation from which on subgoals may be as far as they like (fingers that hold '
         'an object never reach the opening that is asked of them)', low=0.0, high=1.0)
@@ -76,7 +81,7 @@ def diagnose(run: RunHistory, thresholds: Thresholds = Thresholds()) -> list[Fin
         judged = [proposed for proposed in run.proposals if has_learnt(run, proposed.round)]
         found.insert(0, collapse(judged, thresholds) or indifference(run, thresholds))
         if not is_solved(run, thresholds):
-            found.append(reach(judged, thresholds) or unreachable(run, thresholds))
+            found += [reach(judged, thresholds) or unreachable(run, thresholds), silence(run, thresholds)]
     if run.task.has_object:
         found.append(untouched(run, thresholds))
     if np.nansum(run.columns.get('normalizer/rejected', np.zeros(1))[-1:]) > 0:
@@ -90,7 +95,7 @@ def has_learnt(run: RunHistory, round_: int) -> bool:
     """Whether the planner of a round had gradient steps behind it: an untaught one proposes much the same everywhere."""
     if run.setting('planner', 'start_updates', 0.0) > 0:
         return True
-    before = run.columns['environment_steps'][run.columns['round'] < round_]
+    before = run.columns['environment_steps'][run.columns['round'] <= round_ - LAG]
     return before.max(initial=0.0) > run.setting('planner', 'start_steps', 0)
 
 
@@ -153,6 +158,16 @@ def indifference(run: RunHistory, thresholds: Thresholds = Thresholds()) -> Find
     return Finding('collapse', 'The planner proposes the same subgoal whatever the goal: with the goal of another '
                    f'episode its subgoals move by {1000 * moved[-1]:.1f} mm.',
                    'Raise the share of the episodes\' own goals (lower planner.future_share), and planner.updates.')
+
+
+def silence(run: RunHistory, thresholds: Thresholds = Thresholds()) -> Finding | None:
+    """Find a planner whose actor has lost much of its network: units that no state reaches do not come back."""
+    _, silent = run.measured('planner/silent_units')
+    if not len(silent) or silent[-1] <= thresholds.silent:
+        return None
+    return Finding('silent', f'{silent[-1]:.0%} of the hidden units of the planner\'s actor answer none of the states that '
+                   'it is judged by: what is left of it must do all, and they do not come back.',
+                   'Train anew with planner.actor_layer_norm, or with a lower planner.learning_rate.')
 
 
 def decay(run: RunHistory, thresholds: Thresholds = Thresholds()) -> Finding | None:

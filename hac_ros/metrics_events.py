@@ -23,14 +23,18 @@ CURVES = {
                             'mean reward': ('planner/mean_reward',),
                             'Q against return': ('planner/q_start', 'evaluation/return_start'),
                             'diversity of subgoals [m]': ('planner/subgoal_std', 'evaluation/subgoal_diversity'),
+                            'diversity of actions': ('evaluation/action_diversity',),
                             'dependence of subgoals [m]': ('planner/state_dependence', 'planner/goal_dependence'),
+                            'silent units': ('planner/silent_units',),
                             'share out of reach': ('planner/out_of_reach', 'evaluation/out_of_reach'),
                             'object moved': ('planner/object_moved', 'evaluation/object_moved'),
                             'without the planner': ('evaluation/success_rate', 'evaluation/goal_as_subgoal',
                                                     'evaluation/random_subgoals')},
     'Low level: controller': {'accuracy': ('controller/accuracy', 'evaluation/probe_accuracy'),
                               'actor loss': ('controller/actor_loss',), 'critic loss': ('controller/critic_loss',),
-                              'mean reward': ('controller/mean_reward',)},
+                              'mean reward': ('controller/mean_reward',),
+                              'Q against return': ('controller/q_start', 'evaluation/controller_return_low',
+                                                   'evaluation/controller_return_high')},
     'Normalizer': {'drift of the recent mean [std]': ('normalizer/drift',)}}
 
 

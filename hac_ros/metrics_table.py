@@ -17,7 +17,7 @@ KEYS = ('round', STEPS)
 COLUMNS = (
     'planner/success', 'planner/mean_reward', 'planner/actor_loss', 'planner/critic_loss', 'planner/q_mean',
     'planner/q_start', 'planner/subgoal_std', 'planner/state_dependence', 'planner/goal_dependence',
-    'planner/out_of_reach', 'planner/object_moved', 'planner/updates', 'planner/returns_to_best',
+    'planner/silent_units', 'planner/out_of_reach', 'planner/object_moved', 'planner/updates', 'planner/returns_to_best',
     'controller/accuracy', 'controller/mean_reward', 'controller/actor_loss', 'controller/critic_loss',
     'controller/q_mean', 'controller/q_start', 'controller/updates',
     'normalizer/workers', 'normalizer/count', 'normalizer/rejected', 'normalizer/drift',

@@ -14,7 +14,7 @@ from hac_ros.msg import (ArmCommand, ArmState, Contribution, Episodes, Metrics, 
 from hac_ros.srv import BeginEpisode, JudgeEpisode
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Bool, Float64MultiArray, Header
+from std_msgs.msg import Bool, Float64, Float64MultiArray, Header
 from std_srvs.srv import SetBool, Trigger
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
@@ -40,8 +40,9 @@ SCENE = _reliable(8)                     # markers: what deletes must not be los
 ROBOT = _reliable(10)                    # a robot's: as ros1_bridge publishes and reads
 NEWEST = _reliable(1)                    # a twist to a Fetch: only the newest is executed
 TRANSFORMS = _reliable(100)              # tf2's own
-GLIMPSE = QoSProfile(depth=8, reliability=ReliabilityPolicy.BEST_EFFORT)  # reader that looks now and then: costs its
-#                                                                           writer no acknowledgements
+# A reader that looks now and then: costs its writer no acknowledgements. It keeps 1.3 s of real time, since a scene of
+# 16 arms is drawn about once a second: with 8 samples most ends of attempts fell into the gaps (docs/view.md).
+GLIMPSE = QoSProfile(depth=32, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,13 @@ CONTROLLER_WEIGHTS = Topic('{run}/controller/weights', PolicyWeights, HISTORY,
                            'controller learner: weights, by version')
 METRICS = Topic('{run}/metrics', Metrics, LEDGER, 'everyone: measurements of a round')
 STATUS = Topic('{run}/status', RunStatus, LATCHED, 'recorder: how far the run may go')
+# What is on a topic of its own, so that programs which draw one number over time can: the 2020 work's eight curves, what
+# tells whether they can be believed, and how well the run does.
+PLOTTED = ('evaluation/success_rate', 'evaluation/probe_accuracy', 'planner/success', 'planner/actor_loss',
+           'planner/critic_loss', 'planner/mean_reward', 'planner/subgoal_std', 'controller/accuracy',
+           'controller/actor_loss', 'controller/critic_loss', 'controller/mean_reward', 'normalizer/drift')
+PLOTS = {name: Topic(f'{{run}}/plot/{name}', Float64, LATCHED, f'recorder: {name} of the newest row that has it')
+         for name in PLOTTED}
 DIAGNOSTICS = Topic('/diagnostics', DiagnosticArray, EVENTS, 'everyone: health, once a second')
 CLOCK_TOPIC = Topic('/clock', Clock, CLOCK, 'first training bridge: simulation time, monotonic over resets')
 MARKERS = Topic('{worker}/markers', MarkerArray, SCENE, 'marker publisher: the scene, while somebody subscribes')
@@ -115,7 +123,7 @@ LOAD = Topic('{run}/statistics/load', Trigger, None, "normalizer service: go on 
 RESET_STATISTICS = Topic('{run}/statistics/reset', Trigger, None, 'normalizer service: begin again at count 0')
 
 TOPICS = (ARM_STATE, SUBGOAL, ARM_COMMAND, RESTART_ROUND, PLANNER_EPISODES, CONTROLLER_EPISODES, CONTRIBUTION,
-          RECEIPT, STATISTICS, PLANNER_WEIGHTS, CONTROLLER_WEIGHTS, METRICS, STATUS, DIAGNOSTICS, CLOCK_TOPIC,
+          RECEIPT, STATISTICS, PLANNER_WEIGHTS, CONTROLLER_WEIGHTS, METRICS, STATUS, *PLOTS.values(), DIAGNOSTICS, CLOCK_TOPIC,
           MARKERS, JOINT_STATES, BASE_TRANSFORM, ROBOT_JOINT_STATES, OBJECT_POSE, TWIST_COMMAND, RELAYED_GRIPPER, RUNSTOP,
           RUNSTOPPED, TF, HEARTBEAT, GUARD_ALIVE, NORMALIZER_ALIVE, GOAL, FAULTED, DEAD_MAN)
 SERVICES = (RESET, PAUSE, FREEZE, SAVE, LOAD, RESET_STATISTICS, CLEAR, BEGIN_EPISODE, JUDGE, ADVANCE)

@@ -31,7 +31,7 @@ class Controller:
     def begin(self, round: int, weights: Weights, statistics: Statistics, explore: bool):
         """Start a round, whatever became of the one before. Without ``explore``: averaged weights, no draws."""
         network = ACTOR if explore else AVERAGED
-        self.policy = Policy(weights, network, *self._sizes())
+        self.policy = Policy(weights, network, *self._sizes(), self.config.actor_layer_norm)
         self.features = self._features(Normalization(statistics, self.config.clip))
         self.explore, self.untrained = explore, weights.updates == 0
         self.exploration = self.config.exploration_after(weights.updates)

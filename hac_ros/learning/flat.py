@@ -51,7 +51,7 @@ class FlatController(Controller):
     def begin(self, round: int, weights: Weights, statistics: Statistics, explore: bool):
         """Start a round, as a Controller does; exploiting arms act with the averaged weights."""
         super().begin(round, weights, statistics, explore)
-        self.averaged = Policy(weights, AVERAGED, PlannerFeatures.size(self.task, self.config), ACTIONS)
+        self.averaged = Policy(weights, AVERAGED, *self._sizes(), self.config.actor_layer_norm)
 
     def _sizes(self) -> tuple[int, int]:
         return PlannerFeatures.size(self.task, self.config), ACTIONS

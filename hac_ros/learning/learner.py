@@ -132,6 +132,7 @@ class Learner:
 
         planner/subgoal_std: of their positions. planner/state_dependence and goal_dependence: how far (root of the
         mean square) a proposal's displacement moves when it gets the observation, or the goal, of another state.
+        planner/silent_units: share of the actor's hidden units that answer none of these states.
         """
         if self.level.name != 'planner':
             return
@@ -139,23 +140,24 @@ class Learner:
             some = rows[np.arange(PROBE) % len(rows)]
             data, steps = self.replay.arrays, np.arange(PROBE) % self.task.steps
             self.probe = data['observation'][some, steps], data['desired_goal'][some]
-        names = 'planner/subgoal_std', 'planner/state_dependence', 'planner/goal_dependence'
+        names = 'planner/subgoal_std', 'planner/state_dependence', 'planner/goal_dependence', 'planner/silent_units'
         self.metrics |= dict.fromkeys(names, float('nan'))
         if self.probe is not None:
             # The next one is of another episode, however many episodes the states are from.
             (observation, goal), other = self.probe, [np.roll(values, 1, axis=0) for values in self.probe]
             given = self.probe, (other[0], goal), (observation, other[1])
-            subgoal, *exchanged = (self._proposed(features, *each) for each in given)
+            inputs = [torch.from_numpy(features(*each)) for each in given]
+            subgoal, *exchanged = (self._proposed(*each) for each in zip(inputs, *zip(*given)))
             centre = self.level.geometry.centre
             away = np.zeros((PROBE, 3)) + centre(observation) - centre(other[0])     # only the displacement counts
             moved = [np.linalg.norm(each[:, :3] + shift - subgoal[:, :3], axis=1)
                      for each, shift in zip(exchanged, (away, 0.0))]
-            values = subgoal.std(axis=0).mean(), *(np.sqrt(np.square(each).mean()) for each in moved)
+            values = (subgoal.std(axis=0).mean(), *(np.sqrt(np.square(each).mean()) for each in moved),
+                      self.td3.silent_units(inputs[0]))
             self.metrics |= {name: float(value) for name, value in zip(names, values)}
 
-    def _proposed(self, features, observation: np.ndarray, goal: np.ndarray) -> np.ndarray:
-        action = self.td3.act(torch.from_numpy(features(observation, goal))).numpy()
-        return self.level.geometry.subgoal(observation, action, goal)
+    def _proposed(self, inputs: torch.Tensor, observation: np.ndarray, goal: np.ndarray) -> np.ndarray:
+        return self.level.geometry.subgoal(observation, self.td3.act(inputs).numpy(), goal)
 
     def _measure_values(self, rows, features):
         """Add <level>/q_start: what the critics expect at the start of the newest episodes, if the actor acts alone."""

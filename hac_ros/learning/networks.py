@@ -9,7 +9,7 @@ import math
 import numpy as np
 import torch
 
-EPSILON = 1e-5  # of LayerNorm, PyTorch's default
+from hac_ros.learning.policy import EPSILON
 
 
 class Perceptron:

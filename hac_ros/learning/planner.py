@@ -48,8 +48,9 @@ class Planner:
     def begin(self, round: int, weights: Weights, statistics: Statistics, explore: bool):
         """Start a round, whatever became of the one before. Without ``explore``: averaged weights, no draws."""
         config = self.config
-        self.actor, self.averaged = (Policy(weights, network, PlannerFeatures.size(self.task, config), SIZE)
-                                     for network in (ACTOR, AVERAGED))
+        self.actor, self.averaged = (
+            Policy(weights, network, PlannerFeatures.size(self.task, config), SIZE, config.actor_layer_norm)
+            for network in (ACTOR, AVERAGED))
         self.features = PlannerFeatures(self.task, Normalization(statistics, config.clip), config)
         self.explore, self.untrained = explore, weights.updates == 0
         self.exploration = config.exploration_after(weights.updates) * np.where(

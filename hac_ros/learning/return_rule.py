@@ -7,6 +7,7 @@ whatever died, and nothing else may have an influence.
 from dataclasses import dataclass
 
 from hac_ros.learning.decline import SPAN, Decline, decline
+from hac_ros.records import LAG
 
 WORTH, LEFT = 0.1, 0.1    # collapse: less than LEFT of it is left, and it was WORTH, which chance alone does not give
 
@@ -47,7 +48,7 @@ class ReturnRule:
 
     def relies_on(self, version: int) -> int | None:
         """Return the evaluated version whose verdict ``version`` is the first to rely on, None if there is none."""
-        evaluated = version - 2 - self.lag
+        evaluated = version - LAG - self.lag
         return evaluated if self.evaluates(evaluated) else None
 
     def hear(self, version: int, success: float) -> None:
@@ -88,7 +89,7 @@ class ReturnRule:
     def taken(self, version: int) -> dict[int, float]:
         """Return the verdicts that the versions up to ``version`` rely on: with them ``begin`` gives the same again."""
         return {evaluated: self.verdicts[evaluated] for evaluated in sorted(self.verdicts)
-                if evaluated <= version - 2 - self.lag}
+                if evaluated <= version - LAG - self.lag}
 
     def _is_too_far(self, found: Decline) -> bool:
         collapsed = found.before >= WORTH and found.now <= LEFT * found.before

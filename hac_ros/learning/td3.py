@@ -18,6 +18,15 @@ CLIP_NOISE = 2.5  # standard deviations of target noise, as in TD3 (0.2 clipped 
 HOLD = 2000       # updates of new critics before they may move an actor that came trained
 
 
+def prepare(threads: int):
+    """Have torch compute with so many threads, in this one and those that it starts later, and take denormals for 0.
+
+    Adam's moments of a unit that no sample reaches any more fade into numbers that a CPU is slow with.
+    """
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+
+
 @dataclass
 class Batch:
     """Samples of one or more updates, torch float32 of shape (updates, B, ...)."""
@@ -61,7 +70,7 @@ class Td3:
                  rng: np.random.Generator, device: str = 'cpu'):
         self.config, self.lowest, self.device = config, lowest, torch.device(device)
         self.map = torch.from_numpy(np.asarray(action_map, dtype=np.float32)).to(self.device)
-        self.actor_net = Perceptron((inputs, *config.hidden, actions))
+        self.actor_net = Perceptron((inputs, *config.hidden, actions), 1, config.actor_layer_norm)
         self.critic_net = Perceptron((inputs + self.map.shape[1], *config.hidden, 1), 2, config.layer_norm)
         self.first_net = Perceptron(self.critic_net.sizes, 1, config.layer_norm)
         self.actor, self.critic = (net.initial(rng).to(self.device) for net in (self.actor_net, self.critic_net))
@@ -100,6 +109,16 @@ class Td3:
         """Return what the critics expect (B,), the lesser of both, on the CPU; arguments as in Batch, (B, ...)."""
         joined = self._joined(*(given.to(self.device) for given in (inputs, context, action)), 2)
         return self.critic_net.forward(self.critic_layers, joined)[0].amin(dim=0).squeeze(-1).cpu()
+
+    @torch.no_grad()
+    def silent_units(self, inputs: torch.Tensor) -> float:
+        """Return the share of the actor's hidden units that answer none of the inputs (B, F).
+
+        ReLU units that no sample reaches get no gradient and stay so: "dormant neurons", arXiv:2302.12902.
+        """
+        _, cache = self.actor_net.forward(self.actor_layers, inputs[None].to(self.device))
+        answers = [(hidden > 0).any(dim=1).flatten() for hidden, _ in cache[1:]]
+        return 1.0 - float(torch.cat(answers).float().mean()) if answers else 0.0
 
     def tensors(self) -> dict[str, np.ndarray]:
         """Return what acts: actor and averaged actor, named as ``policy.Policy`` reads them (copies)."""

@@ -6,7 +6,7 @@ import torch
 
 from hac_ros import atomic_files, messages, records, run_folder, tasks, topics
 from hac_ros.config import EvaluationConfig, RunConfig, option
-from hac_ros.learning import checkpoint, origin
+from hac_ros.learning import checkpoint, origin, td3
 from hac_ros.learning.holdings import Holdings, participants
 from hac_ros.learning.journal import EpisodeJournal
 from hac_ros.learning.learner import Learner
@@ -47,7 +47,7 @@ class LearnerNode(Node):
         self.config = declare(self, RunConfig)
         self.options = declare(self, LearnerOptions)
         self.ownership = Ownership(self, self.config)
-        torch.set_num_threads(self.options.threads)
+        td3.prepare(self.options.threads)
         self.number = records.LEVELS.index(self.options.level)
         self.task = tasks.by_name(self.config.task, self.config.control)
         level = declare_levels(self, self.config.policy)[self.options.level]
@@ -100,8 +100,9 @@ class LearnerNode(Node):
             self.health.refuse('statistics refused', error)
             return
         self.pending[msg.version] = statistics
-        self.participants[msg.version - 2] = participants(statistics, msg.version - 2)
-        self.report(msg.version - 2)
+        newest = msg.version - records.LAG
+        self.participants[newest] = participants(statistics, newest)
+        self.report(newest)
         self.advance()
 
     def on_episodes(self, msg):

@@ -15,7 +15,7 @@ from hac_ros.parameters import declare
 
 from rclpy.node import Node
 
-AGAIN = 1.0    # [s] a scene that does not change is published so often: markers live for longer
+AGAIN = 1.0    # [s] a scene that does not change is published so often, where the budget allows it
 
 
 class MarkerPublisher(Node):
@@ -28,7 +28,7 @@ class MarkerPublisher(Node):
         self.ownership = Ownership(self, self.config)
         self.task = tasks.by_name(self.config.task, self.config.control)
         self.trail = AttemptTrail(self.view.path, self.view.subgoals, self.task.gripper_locked)
-        self.fresh, self.still_at = True, 0.0
+        self.fresh, self.still_at, self.shown_at = True, 0.0, None
         run, worker = self.config.run, self.config.worker
         self.health = Health(self, run)
         self.publisher = topics.publisher(self, topics.MARKERS, run, worker)
@@ -61,7 +61,7 @@ class MarkerPublisher(Node):
         if self.glimpses.open:
             self.glimpses.close()
             self.trail.clear()
-            self.fresh = True
+            self.fresh, self.shown_at = True, None
 
     def look(self) -> bool:
         """Take what has come, in the order in which it was made; return whether there was anything."""
@@ -83,7 +83,8 @@ class MarkerPublisher(Node):
 
     def show(self, changed: bool, scene: bool) -> None:
         """Publish what there are subscribers for: when it has changed, and once a second."""
-        still = self.fresh or time.monotonic() - self.still_at > AGAIN
+        now = time.monotonic()
+        still = self.fresh or now - self.still_at > AGAIN
         if self.trail.state is None or not (changed or still):
             return
         state = self.trail.state
@@ -95,9 +96,9 @@ class MarkerPublisher(Node):
         if scene:
             self.publisher.publish(markers.scene(
                 self.trail, self.task, header, self.view.arm, self.view.spacing, joints=self.pose.points(),
-                fresh=self.fresh, still=still, robot=self.view.robot))
+                fresh=self.fresh, still=still, robot=self.view.robot, interval=now - (self.shown_at or now)))
         self.robot.publish(state.frame, self.pose.joints[0], spaces.fingers(observation)[0])
-        self.fresh, self.still_at = False, time.monotonic() if still else self.still_at
+        self.fresh, self.still_at, self.shown_at = False, now if still else self.still_at, now
 
     def close(self) -> None:
         """End the subscriptions and give the node's name back."""

@@ -52,16 +52,23 @@ class PlannerNode(LevelNode):
         if not self.learns:
             return
         try:
-            newest = self.versions.newest_statistics()
-            since = 0 if newest < 0 else self.versions.statistics(newest).since
-            learners = [self.held.get(learner, 0) for learner in topics.LEARNERS]
-            contribution = self.contributor.next(newest, self.held.get('normalizer'), since, learners)
+            contribution = self.due()
         except atomic_files.WriteFailed as error:
             self.health.refuse('contribution not stored', error)
             return
         if contribution is not None:
             stamp = self.get_clock().now().to_msg()
             self.contributions.publish(messages.from_contribution(contribution, self.config.run, stamp))
+
+    def due(self) -> records.Contribution | None:
+        """Return the contribution that may go out now, None if there is none; raises WriteFailed on a full disk."""
+        newest = self.versions.newest_statistics()
+        if newest < 0:
+            return None
+        statistics = self.versions.statistics(newest)
+        learners = [self.held.get(learner, 0) for learner in topics.LEARNERS]
+        included = [each for each in statistics.includes if each.worker == self.config.worker]
+        return self.contributor.next(newest, self.held.get('normalizer'), statistics.since, learners, included)
 
 
 def main(argv=None):

@@ -179,6 +179,7 @@ def test_that_subgoals_depend_on_the_goal_is_measured(arms):
     one.add(dataclasses.replace(six, **some, desired_goal=goals))
     one.learn(statistics(2, 1), 2)
     assert one.training_metrics()['planner/goal_dependence'] > 0.0
+    assert 0.0 <= one.training_metrics()['planner/silent_units'] < 0.5
 
 
 def test_a_level_wants_its_own_settings():

@@ -5,7 +5,9 @@ import torch
 
 from hac_ros.config import PlannerConfig
 from hac_ros.learning.networks import Adam, Perceptron
-from hac_ros.learning.td3 import Batch, Td3
+from hac_ros.learning.policy import ACTOR, Policy
+from hac_ros.learning.td3 import Batch, Td3, prepare
+from hac_ros.records import PLANNER, Weights
 
 
 def rng():
@@ -79,6 +81,36 @@ def test_critics_learn_a_known_value_and_the_actor_climbs_it():
         losses.append(learner.update(value)[0])
     assert losses[-1] < 0.05 * losses[0]
     assert (learner.act(value.inputs) - 0.5).abs().mean() < 0.25   # 0.64 before
+
+
+@pytest.mark.parametrize('layer_norm', [False, True])
+def test_the_acting_side_does_what_the_actor_does(layer_norm):
+    learner, inputs = td3(actor_layer_norm=layer_norm), batch(0.0).inputs
+    learner.actor.mul_(3.0)
+    policy = Policy(Weights(PLANNER, 1, 1, 1, learner.tensors()), ACTOR, 4, 2, layer_norm)
+    np.testing.assert_allclose(policy(inputs.numpy()), learner.act(inputs).numpy(), atol=1e-5)
+
+
+def test_what_kills_every_unit_of_a_plain_actor_changes_nothing_where_they_are_normalised():
+    plain, normalised, inputs = td3(), td3(actor_layer_norm=True), batch(0.0).inputs
+    before = normalised.act(inputs)
+    for learner in (plain, normalised):
+        for _, bias in learner.actor_layers[:-1]:
+            bias.sub_(100.0)
+    assert plain.act(inputs).std(dim=0).max() == 0.0
+    torch.testing.assert_close(normalised.act(inputs), before, rtol=1e-3, atol=1e-4)
+
+
+def test_units_that_answer_nothing_are_counted():
+    learner, inputs = td3(), batch(0.0).inputs
+    before = learner.silent_units(inputs)
+    learner.actor_layers[1][1][..., :8] = -1e6      # 8 of 2 x 32 units
+    assert learner.silent_units(inputs) == pytest.approx(before + 8 / 64, abs=0.02) and before < 0.1
+
+
+def test_moments_that_have_faded_count_as_zero():
+    prepare(1)
+    assert torch.full((8,), 1e-30).mul(1e-10).eq(0.0).all()
 
 
 def test_the_action_map_is_part_of_the_actors_gradient():

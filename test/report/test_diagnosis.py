@@ -64,6 +64,7 @@ def test_a_healthy_run_is_well():
     (run(evaluation__object_moved=np.full(ROUNDS, 0.02)), 'untouched', 'does not touch it'),
     (run(normalizer__rejected=np.full(ROUNDS, 7.0)), 'rejected', '7 observations were left out'),
     (run(planner__goal_dependence=np.full(ROUNDS, 0.001)), 'collapse', 'whatever the goal: .* move by 1.0 mm'),
+    (run(planner__silent_units=np.full(ROUNDS, 0.52)), 'silent', '52% of the hidden units'),
     (run(evaluation__out_of_reach=np.full(ROUNDS, 0.8)), 'reach', '80% of the subgoals lie farther away'),
     (with_proposals(proposed(hit=0.1)), 'reach', 'The controller reaches 1.% of the subgoals'),
     (with_proposals(proposed(spread=0.004)), 'collapse', 'same subgoal whatever the state'),
@@ -79,6 +80,8 @@ def test_what_is_wrong_is_named_alone(sick, kind, words):
 @pytest.mark.parametrize('well', [
     run(evaluation__probe_accuracy=falling(0.95, 0.90)), run(evaluation__success_rate=np.linspace(0.0, 0.95, ROUNDS)),
     run(planner__critic_loss=np.linspace(0.1, 0.3, ROUNDS)), run(planner__q_start=np.full(ROUNDS, -1.0)),
+    run(planner__silent_units=np.full(ROUNDS, 0.2)),
+    run(planner__silent_units=np.full(ROUNDS, 0.5), evaluation__success_rate=np.full(ROUNDS, 0.96)),
     with_proposals(proposed(4, spread=0.001), proposed(8)),
     dataclasses.replace(run(evaluation__success_rate=np.full(ROUNDS, 0.96)), proposals=[proposed(hit=0.1)])])
 def test_what_is_usual_is_not_warned_of(well):
@@ -94,7 +97,8 @@ def test_a_flat_policy_is_not_blamed_for_what_only_a_planner_does():
     assert [found.kind for found in diagnose(flat)] == ['divergence']
 
 
-@pytest.mark.parametrize('round_, kinds', [(8, []), (9, ['collapse', 'divergence'])])
+# Weights are two rounds behind.
+@pytest.mark.parametrize('round_, kinds', [(8, []), (9, []), (10, ['collapse', 'divergence'])])
 def test_a_planner_that_has_not_begun_to_learn_is_not_blamed(round_, kinds):
     settings = {**SETTINGS, 'planner': {'gamma': 0.9, 'start_steps': 800 * 7}}
     begun = np.where(np.arange(ROUNDS) <= round_, -3.0, np.nan)
@@ -164,3 +168,10 @@ def test_what_was_merged_can_be_removed():
     assert running_statistics.remove(a, a).count == 0
     with pytest.raises(ValueError, match='70 samples cannot be removed from 40'):
         running_statistics.remove(a, b)
+
+
+def test_every_kind_of_warning_is_in_the_page_on_troubleshooting():
+    page = (Path(__file__).resolve().parents[2] / 'docs' / 'troubleshooting.md').read_text(encoding='utf-8')
+    table = page.partition('## It learns badly')[2].partition('\n## ')[0]
+    stems = {'divergence': 'diverge', 'reach': 'reaches', 'decay': 'decays'}      # as the sentence has it
+    assert [kind for kind in diagnosis.KINDS if f'**{stems.get(kind, kind)}**' not in table] == []

@@ -1,4 +1,7 @@
-"""The recorder says what is wrong with a run while it trains: once in words, and on /diagnostics as long as it is."""
+"""The recorder says what is wrong with a run while it trains: once in words, and on /diagnostics as long as it is.
+
+What it plots goes out on topics of its own.
+"""
 import numpy as np
 
 from hac_ros import messages, proposals, tasks, topics
@@ -32,14 +35,16 @@ def same_place(round_: int) -> Proposals:
 
 
 def test_what_is_wrong_with_a_run_is_a_live_warning(processes, listener, tmp_path):
-    heard = {}
+    heard, plotted = {}, {}
     topics.subscribe(listener.node, topics.DIAGNOSTICS, lambda m: heard.update({s.name: s for s in m.status}), RUN)
+    for name, topic in topics.PLOTS.items():
+        topics.subscribe(listener.node, topic, lambda m, n=name: plotted.setdefault(n, []).append(m.data), RUN)
     recorder = processes.start('recorder', f'/{RUN}', run=RUN, task='reach', folder=tmp_path, arms=2,
                                evaluation__every=1, evaluation__limit=100 * ROUNDS)
     folder = RunFolder(tmp_path, RUN)
     publisher = topics.publisher(listener.node, topics.METRICS, RUN)
     listener.until(publisher.get_subscription_count, 'the recorder')
-    proposals.write(folder.proposals, same_place(1))
+    proposals.write(folder.proposals, same_place(2))     # of weights that have learnt: they are two rounds behind
     journal, total = ContributionJournal(folder.journal / 'normalizer.jsonl'), None
     for round_ in range(12):
         part = running_statistics.of_samples(np.full((20, 10), 0.0) + np.random.default_rng(round_).normal(
@@ -51,6 +56,15 @@ def test_what_is_wrong_with_a_run_is_a_live_warning(processes, listener, tmp_pat
             if source != 'evaluator' or round_:
                 publisher.publish(messages.from_metrics(source, 0, round_, values, RUN, listener.node.get_clock().now().to_msg()))
         listener.executor.spin_once(timeout_sec=0)
+    newest, row = ROUNDS - 2, f'/{RUN}/recorder'
+    values = listener.until(lambda: (s := heard.get(row)) and (found := {v.key: v.value for v in s.values})
+                            and found.get('round') == str(newest) and found, 'the row of the newest round')
+    measured = {name: value for source in of_round(newest).values() for name, value in source.items()}
+    assert {name: float(values[name]) for name in measured if name in values} \
+        == {name: value for name, value in measured.items() if np.isfinite(value)}
+    listener.until(lambda: 0.3 in plotted.get('evaluation/success_rate', ()), 'the newest success on its topic')
+    assert {name: set(values) - {0.9} for name, values in plotted.items()} == {'evaluation/success_rate': {0.3}}, \
+        'nothing but what was measured'
     for kind, words in (('collapse', 'same subgoal whatever the state'), ('divergence', 'critics diverge'),
                         ('decay', 'The success decays: 0.90'), ('drift', 'statistics drift away')):
         status = listener.until(lambda: (s := heard.get(f'/{RUN}/recorder: {kind}')) and s.level == DiagnosticStatus.WARN

@@ -1,15 +1,25 @@
 """A training through real nodes leaves what its report is made of, and films where they are asked for."""
+import sys
+from pathlib import Path
+
 import imageio.v2 as imageio
 import numpy as np
 import pytest
-from training_run import TrainingRun
+from training_run import SHORT, TrainingRun
 
-from hac_ros import run_history
+sys.path.insert(0, str(Path(__file__).parents[2] / 'benchmarks'))
+from in_process import Training  # noqa: E402
+
+from hac_ros import run_history, tasks
+from hac_ros.config import ControllerConfig, PlannerConfig
 from hac_ros.diagnosis import diagnose
+from hac_ros.learning import td3
+from hac_ros.learning.bundle import level_config
 from hac_ros.report import page
 from hac_ros.report.figures import PLOTS
 from hac_ros.run_folder import RunFolder
 from hac_ros.simulation import offscreen
+from hac_ros.simulation.simulation import Simulation
 
 
 @pytest.fixture(scope='module')
@@ -60,6 +70,22 @@ def test_what_the_controllers_critics_expect_and_what_came_is_measured(history):
     assert len(low) == len(high) >= 2
     assert (lowest <= low + 1e-9).all() and (low <= high).all() and (high <= 0.0).all()
     assert np.isfinite(history.measured('controller/q_start')[1]).any()
+
+
+def test_without_nodes_the_same_settings_give_the_same_rounds_to_the_bit(history):
+    td3.prepare(1)      # as a learner: other numbers of threads add in another order
+    task, arms, seed = tasks.by_name(SHORT['task']), SHORT['arms'], SHORT['seed']
+    planner, controller = (
+        level_config(kind, history.config['settings'][level])
+        for level, kind in (('planner', PlannerConfig), ('controller', ControllerConfig)))
+    training = Training(task, lambda count, purpose: Simulation(task, count, seed, purpose=purpose), arms, seed, planner,
+                        controller)
+    for row in range(len(history.columns['round'])):
+        training.run_round(row)
+        measured = {name: value for name, value in training.metrics.items() if name in history.columns}
+        assert {'planner/q_mean', 'controller/critic_loss', 'planner/success', 'controller/accuracy'} <= set(measured)
+        for name, value in measured.items():
+            assert np.array_equal(value, history.columns[name][row], equal_nan=True), (row, name)
 
 
 def test_versions_tell_what_messages_went_through(history):
