@@ -1,11 +1,11 @@
 """What an AttemptTrail knows as visualization_msgs/MarkerArray: RViz and the browser view show the same.
 
 A namespace is a kind of thing, so that a viewer can hide one; the id is the arm, plus PART for each further part.
-Every marker is in the states' frame with their stamp and lives for LIFETIME, so that nothing stays when the publisher
-is gone: who publishes must send again before that. The first message of an episode begins with DELETEALL.
+Every marker is in the states' frame with their stamp and lives for a while, so that nothing stays when the publisher is
+gone: who publishes must send again before that. The first message of an episode begins with DELETEALL.
 """
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -17,7 +17,8 @@ from hac_ros.tasks import Task, Workspace
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-LIFETIME = Duration(sec=3)
+LIFETIME = 3.0                           # [s] of a marker at least
+UPDATES = 3                              # for so many updates a marker lives, where they are farther apart than usual
 FLASH = Duration(nanosec=600_000_000)    # how long the end of an attempt is shown
 PART = 1000                              # added to the id for each further part of a thing
 ALL = -1                                 # instead of an arm: all of them, in a grid
@@ -49,6 +50,15 @@ class Scenery:
 SCENERY = {'slide': Scenery((1.3244, 0.7502, 0.2), (1.25, 0.9, 0.4), (0.05, 0.05, 0.04), True)}
 
 
+def outliving(interval: float) -> Duration:
+    """Return how long a marker lives where updates are ``interval`` [s] apart: UPDATES of them, LIFETIME at least.
+
+    Many arms cost so much that a share of a core pays for an update every few seconds only.
+    """
+    seconds, rest = divmod(max(LIFETIME, UPDATES * interval), 1.0)
+    return Duration(sec=int(seconds), nanosec=int(rest * 1e9))
+
+
 @dataclass(frozen=True)
 class Place:
     """Where and when the markers of one arm belong."""
@@ -56,14 +66,18 @@ class Place:
     header: Header
     arm: int
     offset: tuple[float, float, float] = (0.0, 0.0, 0.0)   # [m] of the arm's world in a grid
+    lifetime: Duration = field(default_factory=lambda: outliving(0.0))
 
     def marker(self, kind: str, type_: int, size, colour, alpha=1.0, at=(0.0, 0.0, 0.0),
-               orientation=(1.0, 0.0, 0.0, 0.0), lifetime=LIFETIME, part: int = 0) -> Marker:
-        """Return a marker of namespace ``kind`` at ``at`` (3,) [m], turned by quaternion w, x, y, z."""
+               orientation=(1.0, 0.0, 0.0, 0.0), lifetime: Duration | None = None, part: int = 0) -> Marker:
+        """Return a marker of namespace ``kind`` at ``at`` (3,) [m], turned by quaternion w, x, y, z.
+
+        Without a ``lifetime`` of its own it has that of the place.
+        """
         w, x, y, z = map(float, orientation)
         pose = Pose(position=_point(np.add(at, self.offset)), orientation=Quaternion(w=w, x=x, y=y, z=z))
         return Marker(header=self.header, ns=kind, id=self.arm + PART * part, type=type_, action=Marker.ADD, pose=pose,
-                      scale=_vector(size), color=_colour(colour, alpha), lifetime=lifetime)
+                      scale=_vector(size), color=_colour(colour, alpha), lifetime=lifetime or self.lifetime)
 
     def removal(self, kind: str) -> Marker:
         """Return what deletes this arm's marker of namespace ``kind``."""
@@ -85,17 +99,19 @@ def _colour(rgb, alpha: float) -> ColorRGBA:
 # The whole message
 
 def scene(trail: AttemptTrail, task: Task, header: Header, shown: int = ALL, spacing: float = 1.5, *,
-          joints: np.ndarray | None = None, fresh: bool = False, still: bool = True, robot: bool = False) -> MarkerArray:
+          joints: np.ndarray | None = None, fresh: bool = False, still: bool = True, robot: bool = False,
+          interval: float = 0.0) -> MarkerArray:
     """Return the markers of arm ``shown``, or of ALL in a grid with neighbours ``spacing`` [m] apart.
 
     ``joints`` (arms shown, J, 3) [m] are points of the arm, shoulder first. ``fresh`` begins with DELETEALL: another
     episode, or another choice of arms. ``still`` includes what does not move. ``robot``: the first arm's body is left out,
-    because RViz's RobotModel draws it. An arm that does not exist shows the last one. The trail must have a state; ends
-    of attempts are taken from it, so that each flashes once.
+    because RViz's RobotModel draws it. ``interval`` [s] is the time since the last message, which markers outlive. An arm
+    that does not exist shows the last one. The trail must have a state; ends of attempts are taken from it, so that each
+    flashes once.
     """
     ended = trail.take_ended()
     found = [Marker(header=header, action=Marker.DELETEALL)] if fresh else []
-    for row, place in enumerate(arms_shown(header, trail.state.arms, shown, spacing)):
+    for row, place in enumerate(arms_shown(header, trail.state.arms, shown, spacing, outliving(interval))):
         found += standing(place, task) if still or fresh else []
         found += moving(place, trail, task)
         found += flash(place, ended.get(place.arm))
@@ -103,12 +119,13 @@ def scene(trail: AttemptTrail, task: Task, header: Header, shown: int = ALL, spa
     return MarkerArray(markers=found)
 
 
-def arms_shown(header: Header, arms: int, shown: int, spacing: float) -> list[Place]:
+def arms_shown(header: Header, arms: int, shown: int, spacing: float, lifetime: Duration) -> list[Place]:
     """Return the place of each arm that is shown: one where it is, ALL in rows of equal length."""
     if shown != ALL:
-        return [Place(header, min(shown, arms - 1))]
+        return [Place(header, min(shown, arms - 1), lifetime=lifetime)]
     columns = math.ceil(math.sqrt(arms))
-    return [Place(header, arm, (-(arm // columns) * spacing, (arm % columns) * spacing, 0.0)) for arm in range(arms)]
+    return [Place(header, arm, (-(arm // columns) * spacing, (arm % columns) * spacing, 0.0), lifetime)
+            for arm in range(arms)]
 
 
 def standing(place: Place, task: Task) -> list[Marker]:
@@ -158,14 +175,20 @@ def goal(place: Place, position: np.ndarray, success: bool, threshold: float) ->
 
 
 def subgoal(place: Place, trail: AttemptTrail) -> list[Marker]:
-    """Return the subgoal in force as sphere of its tolerance, with the opening that it asks for; violet: tested."""
+    """Return the subgoal in force as sphere of its tolerance, with the opening that it asks for; violet: tested.
+
+    Fingers that are locked take no heed of an opening: it is left out.
+    """
     if trail.subgoals is None:
-        return [place.removal('subgoal'), place.removal('opening')]
+        return [place.removal('subgoal'), *([] if trail.locked else [place.removal('opening')])]
     value, tolerance = trail.subgoals.value[place.arm], trail.subgoals.tolerance[place.arm]
     colour = VIOLET if trail.subgoals.testing[place.arm] else BLUE
+    sphere = place.marker('subgoal', Marker.SPHERE, (2 * tolerance[0],) * 3, colour, 0.45, value[:3])
+    if trail.locked:
+        return [sphere]
     plates = place.marker('opening', Marker.CUBE_LIST, FINGER, colour, 0.55, value[:3])
     plates.points = _beside(value[3] / 2, value[3] / 2)
-    return [place.marker('subgoal', Marker.SPHERE, (2 * tolerance[0],) * 3, colour, 0.45, value[:3]), plates]
+    return [sphere, plates]
 
 
 def _beside(right: float, left: float) -> list[Point]:

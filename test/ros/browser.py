@@ -7,7 +7,8 @@ import subprocess
 import urllib.request
 from pathlib import Path
 
-PROGRAMS = ('chromium', 'chromedriver')
+from hac_ros import environment
+
 # As root and in containers it runs unsandboxed; WebGL is drawn by the processor; nothing else goes to the network.
 FLAGS = ('--headless', '--no-sandbox', '--disable-gpu', '--use-gl=angle', '--use-angle=swiftshader',
          '--enable-unsafe-swiftshader', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -16,8 +17,8 @@ FLAGS = ('--headless', '--no-sandbox', '--disable-gpu', '--use-gl=angle', '--use
 
 def missing() -> str:
     """Return what is not installed, in words; nothing if all is."""
-    lacking = [name for name in PROGRAMS if shutil.which(name) is None]
-    return f'{" and ".join(lacking)} is not installed (apt install chromium chromium-driver)' if lacking else ''
+    found = environment.find_browser()
+    return '' if found.ok else f'{found.found} ({found.mend})'
 
 
 class Browser:
@@ -32,7 +33,7 @@ class Browser:
         try:
             port = next(found[1] for line in self.driver.stdout if (found := re.search(r'successfully on port (\d+)', line)))
             self.session = f'http://127.0.0.1:{port}/session'
-            options = {'binary': shutil.which('chromium'), 'args': [
+            options = {'binary': next(filter(None, map(shutil.which, environment.BROWSER[0]))), 'args': [
                 *FLAGS, f'--user-data-dir={self.folder}', '--window-size={},{}'.format(*self.size)]}
             wanted = {'browserName': 'chrome', 'goog:chromeOptions': options, 'goog:loggingPrefs': {'browser': 'ALL'}}
             made = self._ask('POST', '', {'capabilities': {'alwaysMatch': wanted}})

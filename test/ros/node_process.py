@@ -11,6 +11,7 @@ from ament_index_python.packages import get_package_prefix
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 
+ASK_AGAIN = 10.0   # [s]
 LIMIT = 60.0   # [s] for what should take a second: the machine may be busy
 
 
@@ -72,10 +73,25 @@ class Listener:
         return result
 
     def call(self, kind, name: str, request):
-        """Call a service and return its response."""
+        """Call a service and return its response.
+
+        Ask again where none comes: a server that has just been found may not have found the client yet, and its response is
+        lost.
+        """
         client = self.node.create_client(kind, name)
         self.until(client.service_is_ready, f'service {name}')
-        future = client.call_async(request)
-        self.until(future.done, f'response of {name}')
+        response = self.response(lambda: client.call_async(request), f'response of {name}')
         self.node.destroy_client(client)
-        return future.result()
+        return response
+
+    def response(self, ask, what: str):
+        """Return the result of the future that ``ask()`` makes; ask again where none comes for ASK_AGAIN."""
+        futures, due = [], 0.0
+
+        def responded():
+            nonlocal due
+            if time.monotonic() >= due:
+                futures.append(ask())
+                due = time.monotonic() + ASK_AGAIN
+            return next((future for future in futures if future.done()), None)
+        return self.until(responded, what).result()

@@ -1,9 +1,7 @@
-"""What a run leaves on the machine: processes, and segments of shared memory."""
+"""What a run leaves on the machine: processes."""
 from pathlib import Path
 
 from hac_ros.launching import launch_log
-
-MEMORY = Path('/dev/shm')
 
 
 def living(run) -> set[int]:
@@ -19,18 +17,6 @@ def living(run) -> set[int]:
 def children(pid: int) -> list[int]:
     """Return the ids of the children of ``pid``, zombies included."""
     return [int(word) for word in _read(Path(f'/proc/{pid}/task/{pid}/children')).split()]
-
-
-def mapped(pids) -> set[str]:
-    """Return the names of the files of Fast DDS in /dev/shm that the processes have mapped."""
-    lines = (line for pid in pids for line in _read(Path(f'/proc/{pid}/maps')).decode().splitlines())
-    return {Path(line.split()[-1]).name for line in lines if f'{MEMORY}/' in line and 'fastrtps_' in line}
-
-
-def left(names: set[str]) -> set[str]:
-    """Return those of ``names`` that lie in /dev/shm although no living process has mapped them."""
-    there = {name for name in names if (MEMORY / name).exists()}
-    return there - mapped(int(process.name) for process in Path('/proc').glob('[0-9]*'))
 
 
 def _read(path: Path) -> bytes:

@@ -33,9 +33,7 @@ class Relay:
     def send(self, position):
         goal = GripperCommand.Goal()
         goal.command.position, goal.command.max_effort = position, 60.0
-        future = self.client.send_goal_async(goal)
-        self.listener.until(future.done, 'acceptance')
-        return future.result()
+        return self.listener.response(lambda: self.client.send_goal_async(goal), 'acceptance')
 
     def accepted(self, position):
         """Send until it is accepted: the relay must have heard of the fingers first."""

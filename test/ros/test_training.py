@@ -10,6 +10,7 @@ import run_traces
 from training_run import TrainingRun
 
 from hac_ros import topics
+from hac_ros.launching import shared_memory
 from hac_ros.learning import checkpoint
 from hac_ros.learning.journal import ContributionJournal, EpisodeJournal
 
@@ -187,12 +188,12 @@ def test_a_run_leaves_no_process_and_no_shared_memory(start, listener, how):
     run = start(f'traces_{int(how or 0)}', pace=5.0, max_steps=800)
     in_round(listener, run.run, 1, 0)
     processes = run_traces.children(run.process.pid)
-    memory = run_traces.mapped(processes)
+    memory = shared_memory.used_by(processes)
     assert len(processes) == 8 and memory
     if how is not None:
         run.process.send_signal(how)
     assert run.wait() == (0 if how is None else 128 + how)
-    assert not run_traces.living(run) and not run_traces.left(memory)
+    assert not run_traces.living(run) and not shared_memory.left(memory)
     assert not any(run_traces.children(pid) for pid in processes)
 
 
@@ -201,11 +202,11 @@ def test_a_run_that_lost_its_power_goes_on_to_the_same_end_and_cleans_shared_mem
     run = start('traces_kill', pace=5.0, checkpoint_every=3)
     in_round(listener, run.run, 5, 10)
     processes = run_traces.children(run.process.pid)
-    memory = run_traces.mapped(processes)
+    memory = shared_memory.used_by(processes)
     run.process.send_signal(signal.SIGKILL)
     run.wait()
     listener.until(lambda: not run_traces.living(run), 'the end of its nodes')
-    assert run_traces.left(memory), 'kill -9 left nothing to clean'
+    assert shared_memory.left(memory), 'kill -9 left nothing to clean'
     again = start('traces_kill', resume='true', checkpoint_every=3)
-    listener.until(lambda: not run_traces.left(memory), 'the cleaning of shared memory')
+    listener.until(lambda: not shared_memory.left(memory), 'the cleaning of shared memory')
     assert finished(again) == expected
