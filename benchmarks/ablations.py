@@ -15,11 +15,11 @@ import statistics
 import time
 from pathlib import Path
 
-import torch
 from in_process import PARAMETERS, Training, preset
 
 from hac_ros import atomic_files, tasks
 from hac_ros.config import ControllerConfig, FlatConfig, PlannerConfig, levels
+from hac_ros.learning import td3
 from hac_ros.simulation.simulation import Simulation
 
 RESULTS = Path(__file__).parent / 'results'
@@ -84,7 +84,7 @@ def configs(task: str, variant: str):
 
 def train(task_name: str, variant: str, seed: int, steps: int, every: int, episodes: int, confirm: int) -> dict:
     """Train one variant with one seed and return what came of it."""
-    torch.set_num_threads(1)
+    td3.prepare(1)
     task, (planner, controller, mode) = tasks.by_name(task_name), configs(task_name, variant)
     simulate = lambda arms, purpose: Simulation(task, arms, seed, purpose=purpose)  # noqa: E731
     training, began, curve = Training(task, simulate, 16, seed, planner, controller, mode), time.process_time(), []

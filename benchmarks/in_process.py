@@ -2,8 +2,9 @@
 
     python benchmarks/in_process.py --task reach --rounds 12 --seed 0
 
-Prints a line an evaluation: round, environment steps, success, accuracy, CPU seconds; at last the success on fresh
-episodes and the accuracy on the probes. For experiments: what a run of the nodes gives, it gives sooner.
+Prints a line an evaluation: round, environment steps, success, CPU seconds and all that was measured; at last the success on
+fresh episodes and the accuracy on the probes. For experiments: what a run of the nodes learns, it learns to the bit
+(test/ros/test_recorded_run.py), on one core and with nobody to wait for.
 """
 import argparse
 import dataclasses
@@ -11,20 +12,18 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
 import yaml
 
 from hac_ros import probes, tasks
 from hac_ros.config import ControllerConfig, FlatConfig, FlatLevelConfig, PlannerConfig, levels
-from hac_ros.learning import running_statistics
+from hac_ros.learning import running_statistics, td3
 from hac_ros.learning.flat import actors
 from hac_ros.learning.learner import Learner
-from hac_ros.records import CONTROLLER, PLANNER, ArmState, ContributionId, Statistics, StepId
+from hac_ros.records import CONTROLLER, LAG, PLANNER, ArmState, ContributionId, Statistics, StepId
 from hac_ros.simulation.simulation import Simulation
 
 PARAMETERS = Path(__file__).parents[1] / 'launch' / 'params'
 FREEZE = 8  # rounds that frozen statistics cover: about the random play at a run's start
-LAG = 2     # statistics and weights of round k cover the rounds up to k - LAG
 
 
 def collect(simulation, task, planner, controller, round: int) -> tuple:
@@ -128,7 +127,7 @@ def preset(config, path: Path):
 
 
 def main():
-    torch.set_num_threads(1)
+    td3.prepare(1)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--task', default='reach')
     parser.add_argument('--arms', type=int, default=16)
@@ -156,6 +155,7 @@ def main():
         training.run_round(round)
         if round % arguments.every == 0:
             success = training.evaluate(arguments.episodes)
+            training.metrics['evaluation/probe_accuracy'] = training.probe()
             shown = ' '.join(f'{name} {value:.3g}' for name, value in sorted(training.metrics.items()))
             print(f'round {round} steps {round * arguments.arms * task.steps} success {success:.3f} '
                   f'cpu {time.process_time():.1f} {shown}', flush=True)

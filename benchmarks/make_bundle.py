@@ -13,11 +13,11 @@ import sys
 import time
 from pathlib import Path
 
-import torch
 from in_process import PARAMETERS, Training, overridden, preset
 
 from hac_ros import evaluation, tasks
 from hac_ros.config import ControllerConfig, FetchConfig, PlannerConfig, RandomizationConfig
+from hac_ros.learning import td3
 from hac_ros.learning.bundle import Bundle, write_bundle
 from hac_ros.records import CONTROLLER, PLANNER
 from hac_ros.simulation.simulation import Simulation
@@ -77,7 +77,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main():
-    torch.set_num_threads(1)
+    td3.prepare(1)
     given = arguments()
     task = tasks.by_name(given.task, given.control)
     path = PARAMETERS / ('fetch_' * (given.control == 'fetch') + f'{task.name}.yaml')

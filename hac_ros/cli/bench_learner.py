@@ -2,11 +2,9 @@
 import dataclasses
 import time
 
-import torch
-
 from hac_ros import records, tasks
 from hac_ros.config import ControllerConfig, PlannerConfig
-from hac_ros.learning import running_statistics
+from hac_ros.learning import running_statistics, td3
 from hac_ros.learning.controller import Controller
 from hac_ros.learning.learner import Learner
 from hac_ros.learning.planner import Planner
@@ -19,7 +17,7 @@ CONFIGS = (ControllerConfig(), PlannerConfig())    # by records.CONTROLLER, reco
 
 def measure(task_name: str, updates: int, seed: int, device: str = 'cpu') -> list[dict]:
     """Return one row a level: updates, updates a second, milliseconds of wall clock for each update on ``device``."""
-    torch.set_num_threads(1)
+    td3.prepare(1)
     task = tasks.by_name(task_name)
     learners = [_learner(number, task, updates, seed, device) for number in (records.CONTROLLER, records.PLANNER)]
     statistics = records.Statistics(0, task.observation.name, running_statistics.empty(task.observation.size))

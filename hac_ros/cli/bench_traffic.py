@@ -4,6 +4,7 @@
 statistics FIRST are out with contributions of all workers, and one JSON object when those of LAST - FIRST rounds more are.
 """
 import json
+import statistics
 import sys
 import time
 from collections import Counter
@@ -14,29 +15,32 @@ from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 
 from hac_ros import topics
+from hac_ros.records import LAG, LEVELS
 
 PER_RUN = (topics.PLANNER_EPISODES, topics.CONTROLLER_EPISODES, topics.CONTRIBUTION, topics.RECEIPT, topics.STATISTICS,
            topics.PLANNER_WEIGHTS, topics.CONTROLLER_WEIGHTS, topics.METRICS, topics.STATUS)
 PER_WORKER = (topics.ARM_STATE, topics.SUBGOAL, topics.ARM_COMMAND)
-READ = (topics.PLANNER_EPISODES, topics.PLANNER_WEIGHTS, topics.STATISTICS)
+READ = (*topics.EPISODES, *topics.WEIGHTS, topics.STATISTICS)
 
 
 class Traffic(Node):
-    """Hears all topics of a run, and of its first worker."""
+    """Hears all topics of a run, and of its first worker, which stands for the others: theirs would have to cross the network."""
 
     def __init__(self, run: str, workers: int, first: int, rounds: int):
         super().__init__('bench_traffic')
         self.workers, self.first, self.rounds = workers, first, rounds
-        self.bytes, self.behind, self.ages = Counter(), [], []
-        self.newest, self.published = -1, {}       # version of weights -> when it was out, by this machine's clock
+        self.bytes, self.behind, self.ages = Counter(), [[] for _ in LEVELS], [[] for _ in LEVELS]
+        self.newest, self.published = [-1 for _ in LEVELS], {}     # (level, version) -> when it was out, by our own clock
         self.began = self.ended = None
         for topic in (*PER_RUN, *PER_WORKER):
             self.create_subscription(topic.type, topic.path(run, 0), self._reader(topic), topic.qos, raw=True)
 
     def _reader(self, topic):
+        writers = self.workers if topic in PER_WORKER else 1
+
         def on_message(data: bytes):
             if self.began is not None:
-                self.bytes[topic.name.rpartition('}/')[2]] += len(data)
+                self.bytes[topic.name.rpartition('}/')[2]] += writers * len(data)
             if topic in READ:
                 self._read(topic, deserialize_message(data, topic.type))
         return on_message
@@ -44,15 +48,15 @@ class Traffic(Node):
     def _read(self, topic, msg) -> None:
         if topic is topics.STATISTICS:
             self._on_version(msg)
-        elif topic is topics.PLANNER_WEIGHTS:
-            self.newest = max(self.newest, msg.version)
-            self.published.setdefault(msg.version, time.monotonic())
+        elif topic in topics.WEIGHTS:
+            self.newest[msg.level] = max(self.newest[msg.level], msg.version)
+            self.published.setdefault((msg.level, msg.version), time.monotonic())
         elif self.began is not None:
-            self.behind.append(self.newest - msg.weights)
-            self.ages.append(time.monotonic() - self.published.get(msg.weights, time.monotonic()))
+            self.behind[msg.level].append(self.newest[msg.level] - msg.weights)
+            self.ages[msg.level].append(time.monotonic() - self.published.get((msg.level, msg.weights), time.monotonic()))
 
     def _on_version(self, msg) -> None:
-        newest = {c.worker for c in msg.includes if c.last_round == msg.version - 2}
+        newest = {c.worker for c in msg.includes if c.last_round == msg.version - LAG}
         if self.began is None and msg.version >= self.first and len(newest) == self.workers:
             self.began, self.first = time.monotonic(), msg.version
             print('begin', flush=True)
@@ -64,9 +68,9 @@ class Traffic(Node):
         seconds = self.ended - self.began
         return {'seconds': round(seconds, 3), 'first_round': self.first, 'rounds': self.rounds,
                 'bytes_per_s': {name: round(count / seconds) for name, count in sorted(self.bytes.items())},
-                'weights_behind_mean': round(sum(self.behind) / len(self.behind), 3),
-                'weights_behind_max': max(self.behind),
-                'weights_age_s': round(sum(self.ages) / len(self.ages), 3)}
+                'weights': {name: {'behind_mean': round(statistics.fmean(behind), 3), 'behind_max': max(behind),
+                                   'age_s': round(statistics.fmean(ages), 3)}
+                            for name, behind, ages in zip(LEVELS, self.behind, self.ages)}}
 
 
 def main(words: list[str]) -> None:

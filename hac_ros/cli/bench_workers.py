@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from hac_ros import tasks
-from hac_ros.cli import Parser, Refused, key_values
+from hac_ros.cli import Parser, Refused, bench_machine, key_values
 from hac_ros.cli.bench_network import Network, missing
 from hac_ros.cli.evaluate import number
 from hac_ros.launching.launch_file import Argument
@@ -66,14 +66,14 @@ def measure(given: dict[str, str]) -> dict:
     reason = missing() if delays else ''
     apart = [count for count in workers if count > 1 and not reason]
     report = {'command': 'hac bench workers ' + ' '.join(f'{k}:={v}' for k, v in given.items()), 'cores': os.cpu_count(),
-              'load_before': [round(average, 1) for average in os.getloadavg()], 'skipped': reason, 'cases': []}
+              'load_before': bench_machine.load(), 'skipped': reason, 'cases': []}
     try:
         for count, delay in [*itertools.product(workers, [None]), *itertools.product(apart, delays)]:
             report['cases'].append(Case(value['task'], count, arms, rounds, seed, limit, delay, loss).measure())
             print(_line(report['cases'][-1]), file=sys.stderr, flush=True)
     except (OSError, KeyboardInterrupt) as error:      # a timeout too: what was measured before has taken minutes
         report['ended_early'] = str(error) or 'interrupted'
-    report['load_after'] = [round(average, 1) for average in os.getloadavg()]
+    report['load_after'] = bench_machine.load()
     report['model'] = model([case for case in report['cases'] if case['delay_ms'] is None])
     return report
 
@@ -95,7 +95,7 @@ def _line(case: dict) -> str:
     wire = '' if case['wire_bytes_per_s'] is None else f', {case["wire_bytes_per_s"] / 1e3:.0f} kB/s on the wire'
     return (f'{where}: {case["workers"]} workers, {case["steps_per_s"]:.0f} steps/s, '
             f'{case["cpu_ms_per_step"]:.3f} ms of CPU a step, {sum(case["bytes_per_s"].values()) / 1e3:.0f} kB/s heard{wire}, '
-            f'weights {case["weights_behind_mean"]:.2f} rounds behind')
+            + ', '.join(f'{name} weights {w["behind_mean"]:.2f} rounds behind' for name, w in case['weights'].items()))
 
 
 def model(cases: list[dict]) -> dict:

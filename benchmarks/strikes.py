@@ -1,0 +1,65 @@
+"""How far a strike sends FetchSlide's puck: what the task allows, whatever a policy has learnt.
+
+    python benchmarks/strikes.py
+
+The gripper stands behind the puck, comes at a share of its full command, and goes on at all of it once it is near. Prints how
+far away goals are, and a line a share: the puck's greatest speed, and how far it goes, median and (10 to 90 %) of 64 pucks.
+"""
+import numpy as np
+
+from hac_ros import spaces, tasks
+from hac_ros.simulation.simulation import Simulation
+
+ARMS, SEED = 64, 5
+BEHIND = 0.075      # [m] from the gripper to the puck's middle at the start
+NEAR = 0.052        # [m] the same from which on the command is full: about a step before they touch
+THROUGH = 0.12      # [m] past the puck's place at which the gripper stops
+GAIN = 20.0         # command a metre on the way to the start: 0.05 m a step at command 1
+
+
+def strike(simulation: Simulation, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Strike every puck along x; returns the greatest speed [m/s] and the distance [m] of each."""
+    simulation.reset(1)
+    place, speed = _puck(simulation), np.zeros(ARMS)
+    for height, steps in ((0.1, 12), (0.0, 8)):
+        for _ in range(steps):
+            _step(simulation, GAIN * (place + (-BEHIND, 0.0, height) - _gripper(simulation)))
+    while simulation.step_count < simulation.task.steps:
+        before, gripper = _puck(simulation), _gripper(simulation)
+        ahead = (place - gripper)[:, 0]
+        command = GAIN * (place - gripper)      # keeps to the line
+        command[:, 0] = np.where(ahead < -THROUGH, 0.0, np.where(ahead < NEAR, 1.0, share))
+        _step(simulation, command)
+        speed = np.maximum(speed, np.linalg.norm(_puck(simulation) - before, axis=1) / simulation.task.period)
+    return speed, (_puck(simulation) - place)[:, 0]
+
+
+def _goals(simulation: Simulation, round_: int) -> np.ndarray:
+    simulation.reset(round_)
+    return np.linalg.norm(simulation.desired_goal - _puck(simulation), axis=1)
+
+
+def _step(simulation: Simulation, command: np.ndarray):
+    simulation.step(np.append(command, np.zeros((ARMS, 1)), axis=1).clip(-1.0, 1.0))
+
+
+def _puck(simulation: Simulation) -> np.ndarray:
+    return spaces.object_position(simulation.observation)
+
+
+def _gripper(simulation: Simulation) -> np.ndarray:
+    return spaces.gripper_position(simulation.observation)
+
+
+def main():
+    simulation = Simulation(tasks.by_name('slide'), ARMS, SEED)
+    goals = np.concatenate([_goals(simulation, round_) for round_ in range(20)])
+    print(f'goals: {np.quantile(goals, (0.1, 0.5, 0.8, 0.9, 1.0)).round(2)} m away (10, 50, 80, 90, 100 % of {len(goals)})')
+    for share in (0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0):
+        speed, distance = strike(simulation, share)
+        low, middle, high = np.quantile(distance, (0.1, 0.5, 0.9))
+        print(f'comes at {share:.1f}: speed {np.median(speed):.2f} m/s, distance {middle:.2f} m ({low:.2f} to {high:.2f})')
+
+
+if __name__ == '__main__':
+    main()
