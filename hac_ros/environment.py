@@ -30,7 +30,8 @@ HIGHEST_DOMAIN = 101  # above it, DDS ports fall into the range that Linux gives
 SHARED_MEMORY = Path('/dev/shm')
 # What draws films without a screen, by the names under which MuJoCo and PyOpenGL load it; one is enough.
 OPENGL = [('EGL', ['libEGL.so.1']), ('OSMesa', ['libOSMesa.so.8', 'libOSMesa.so.6', 'libOSMesa.so'])]
-BROWSER = ['chromium', 'chromedriver']
+# Of each, one is enough: chromium is Debian's name; Ubuntu has none without snap, but may have Chrome.
+BROWSER = [('chromium', 'google-chrome'), ('chromedriver',)]
 
 # What training imports, and the distribution each comes from.
 MODULES = [
@@ -335,8 +336,9 @@ def loads(library):
 
 def find_browser(programs=BROWSER):
     """Is there the browser that the page of ./hac view is tested in? To look at the page, any will do."""
-    missing = [name for name in programs if shutil.which(name) is None]
-    return finding('browser', not missing, 'no ' + ', no '.join(missing) if missing else ', '.join(programs),
+    found = [next(filter(shutil.which, names), None) for names in programs]
+    missing = [' or '.join(names) for names, name in zip(programs, found) if name is None]
+    return finding('browser', not missing, 'no ' + ', no '.join(missing) if missing else ', '.join(found),
                    'Chromium for the tests of ./hac view', 'sudo apt install chromium chromium-driver', required=False)
 
 

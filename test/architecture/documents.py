@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 from typing import NamedTuple
 
+from hac_ros.cli import resuming
 from hac_ros.launching import launch_file
 from hac_ros.launching.launch_file import Argument
 
@@ -150,7 +151,14 @@ def _wrong(command: Command) -> list[str]:
     known = accepted(command)
     if known is None:
         return [f'hac {command.verb} {command.words[0]}: there is no such thing']
-    return [f'hac {command.verb}: {why}' for word in command.words if (why := _why_not(word, known))]
+    words = [word for word in command.words if not _names_a_run(command, word)]
+    return [f'hac {command.verb}: {why}' for word in words if (why := _why_not(word, known))]
+
+
+def _names_a_run(command: Command, word: str) -> bool:
+    """Whether the word is resume:=<run>, for which `hac train` puts what that run was begun with."""
+    key, _, value = word.partition(':=')
+    return command.verb == 'train' and key == 'resume' and value not in resuming.SWITCH
 
 
 def _why_not(word: str, known: dict[str, Argument]) -> str:

@@ -55,7 +55,7 @@ def test_shared_memory_of_the_dead_is_told_from_that_of_the_living(tmp_path):
 
 
 def test_what_only_films_and_browser_tests_want_is_a_note():
-    for item in (environment.find_opengl([('EGL', ['libno-such.so.1'])]), environment.find_browser(['no-such-browser'])):
+    for item in (environment.find_opengl([('EGL', ['libno-such.so.1'])]), environment.find_browser([('no-such-browser', 'nor-this')])):
         assert not item.ok and not item.required and item.found.startswith('no ') and 'sudo apt install' in item.mend
     assert 'libegl1' in environment.find_opengl([('EGL', ['libno-such.so.1'])]).mend
 
@@ -63,7 +63,7 @@ def test_what_only_films_and_browser_tests_want_is_a_note():
 def test_one_library_for_films_is_enough():
     item = environment.find_opengl([('EGL', ['libno-such.so.1']), ('C', ['libno-such.so.1', 'libc.so.6'])])
     assert item.ok and item.found == 'C'
-    assert environment.find_browser(['sh']).ok
+    assert environment.find_browser([('no-such-browser', 'sh'), ('env',)]).found == 'sh, env'
 
 
 def test_a_crash_while_importing_counts_against_every_module(tmp_path):

@@ -238,7 +238,7 @@ def test_the_parts_that_run_side_by_side_are_counted_together_and_each_can_fail(
     computing, training = (re.search(rf'^{name}=\((.*?)\)', HAC.read_text(), re.MULTILINE).group(1).split()
                            for name in ('COMPUTING', 'TRAINING'))
     assert all((REPO / 'test' / name).exists() for name in (*computing, *training))
-    files = [*(f'{folder}/test_{folder}.py' for folder in computing), *training, 'ros/test_nodes.py']
+    files = [*(name if name.endswith('.py') else f'{name}/test_{name}.py' for name in computing), *training, 'ros/test_nodes.py']
     for name in files:
         path = tmp_path / 'test' / name
         path.parent.mkdir(parents=True, exist_ok=True)
