@@ -250,6 +250,8 @@ class PlannerConfig(LevelConfig):
                               low=0, high=10**9)
     fallen_until: int = option(0, 'Environment steps, of those kept, from which all of it holds; 0: from the start',
                                low=0, high=10**9)
+    coasting: float = option(0.0, 'Domain knowledge: deceleration of an object that slides freely [m/s^2]: the planner also sees '
+                             'how far from the goal it will come to rest; 0: it does not', low=0.0, high=100.0)
     goal_distance: bool = option(False, 'Planner also sees the distance to the goal, coarse and fine')
     moved_share: float = option(0.0, 'Domain knowledge: share of samples from episodes in which the object moved',
                                 low=0.0, high=1.0)
@@ -293,6 +295,7 @@ class ControllerConfig(LevelConfig):
                                low=0.01, high=1.0)
     gripper: str = option('servo', 'Who closes the fingers: a servo on the subgoal\'s opening, or the learnt policy',
                           choices=('servo', 'learned'))
+    punctual: bool = option(False, 'Scale the command so that the gripper goes straight and arrives as the attempt ends')
     # FetchEnv's finger is slow and springy (30,000 N/m, 1,000 N s/m, 104 kg): at 0.04 s these two put both poles
     # of the closed loop at 0.2, so that it is within 2 mm in 5 steps and does not overshoot.
     servo_gain: float = option(1.74, 'Servo: command for each metre that a finger is away', low=0.0, high=100.0)

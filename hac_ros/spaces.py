@@ -117,6 +117,12 @@ def finger_velocities(observation: np.ndarray) -> np.ndarray:
     return observation[..., -2:]
 
 
+def object_velocity(observation: np.ndarray) -> np.ndarray:
+    """Return the object's velocity in the world [m/step] (..., 3) of observations (..., 25), which hold it from the gripper."""
+    relative, gripper = (OBJECT_OBSERVATION.index(name) for name in ('object_relative_velocity_x', 'gripper_velocity_x'))
+    return observation[..., relative:relative + 3] + observation[..., gripper:gripper + 3]
+
+
 def achieved_subgoal(observation: np.ndarray) -> np.ndarray:
     """Return gripper position and opening [m], (..., 4), of an observation (..., O): a vector of SUBGOAL."""
     opening = fingers(observation).sum(axis=-1, keepdims=True)

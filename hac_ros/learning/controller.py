@@ -73,9 +73,23 @@ class Controller:
     def _command(self, state: ArmState, subgoals: Subgoals, action: np.ndarray) -> np.ndarray:
         value = np.empty((self.arms, spaces.COMMAND.size))
         value[:, :3] = action[:, :3] * subgoals.speed[:, None]
+        if self.config.punctual:
+            value[:, :3] *= punctual(state.observation, subgoals, self.task.stride)
         value[:, 3] = action[:, 3] if action.shape[1] > 3 else servo(
             state.observation, subgoals.value[:, 3], self.config)
         return value.clip(-1.0, 1.0)
+
+
+def punctual(observation: np.ndarray, subgoals: Subgoals, stride: float) -> np.ndarray:
+    """Return (N, 3) factors on the command, 0 .. 1: the way that is left, over what full speed makes of the steps left.
+
+    A learnt controller drives each axis fully until it is there: it comes on bent ways, and too early. What is struck on
+    the way feels speed and direction, so the planner has to be able to ask for both by a place and a time. Where the time
+    is too short all axes have the same factor but for their share of the way.
+    """
+    way = np.abs(subgoals.value[:, :3] - spaces.gripper_position(observation))
+    farthest = stride * np.maximum(subgoals.steps_left, 1)
+    return way / np.maximum(farthest, way.max(axis=1))[:, None]
 
 
 def servo(observation: np.ndarray, opening: np.ndarray, config: ControllerConfig) -> np.ndarray:

@@ -16,17 +16,23 @@ FINE_OFFSET = 0.05   # [m] a unit of the planner's fine object - gripper
 FINE_DISTANCE = 0.01 # [m] a unit of the planner's distance to the tolerance: success is decided within it
 TURNED = ('object_offset', 'object_relative_velocity', 'object_spin', 'gripper_velocity')   # vectors of the frame
 QUARTER = np.pi / 2  # [rad]
+LEVEL = np.array([1.0, 1.0, 0.0])   # what slides does not fly
 FINE_SUBGOAL = 0.04  # [m] a unit of the controller's: constant, so that a changed tolerance changes no input
 
 
 class PlannerFeatures:
-    """Inputs of the planner's actor and critics: the observation, goal - object and object - gripper."""
+    """Inputs of the planner's actor and critics: the observation, goal - object and object - gripper.
+
+    With ``coasting`` also goal - where the object will rest, by the law of sliding friction.
+    """
 
     def __init__(self, task: Task, normalization: Normalization, config: PlannerConfig):
         self.normalization, self.fine = normalization, FINE * config.goal_tolerance
         self.yaw = task.observation.index('object_euler_z') if task.has_object else None
         self.folded, self.turned = config.fold_yaw, config.axes == 'goal' and task.has_object
         self.has_object, self.tolerance = task.has_object, config.goal_tolerance if config.goal_distance else None
+        # metres until an object rests, for each (metre a step) squared
+        self.run_out = 1.0 / (2.0 * config.coasting * task.period ** 2) if self._coasting(task, config) else None
         starts = [task.observation.index(name + '_x') for name in TURNED] if self.turned else []
         self.vectors = np.array([range(start, start + 3) for start in starts])       # columns, (V, 3)
         self.levels = np.array([self._level(normalization.std[columns]) for columns in self.vectors])
@@ -36,25 +42,39 @@ class PlannerFeatures:
     def size(task: Task, config: PlannerConfig) -> int:
         """Number of inputs."""
         turned = 2 * (config.axes == 'goal' and task.has_object)
-        return task.observation.size + (9 if task.has_object else 6) + 2 * config.goal_distance + turned
+        coasting = 6 * PlannerFeatures._coasting(task, config)
+        return task.observation.size + (9 if task.has_object else 6) + 2 * config.goal_distance + turned + coasting
+
+    @staticmethod
+    def _coasting(task: Task, config: PlannerConfig) -> bool:
+        return config.coasting > 0 and task.has_object
 
     def __call__(self, observation: np.ndarray, goal: np.ndarray) -> np.ndarray:
         """observation (B, O), goal (B, 3), raw; returns (B, F) float32."""
         missing, offset = goal - spaces.object_position(observation), None
         if self.has_object:
             offset = spaces.object_position(observation) - spaces.gripper_position(observation)
+        short = None if self.run_out is None else missing - self._way_to_rest(observation)
         seen, parts = self._observation(observation), []
         if self.turned:
             towards = frame.heading(observation, goal)
             seen, parts = self._turned(seen, observation, towards), [towards]
             missing, offset = frame.into(missing, towards), frame.into(offset, towards)
+            short = None if short is None else frame.into(short, towards)
         parts = [seen, *parts, missing / self.coarse, missing / self.fine]
         if self.has_object:
             parts.append(offset / FINE_OFFSET)
+        if short is not None:
+            parts += [short / self.coarse, short / self.fine]
         if self.tolerance is not None:
             distance = np.linalg.norm(missing, axis=-1, keepdims=True)
             parts += [distance / self.fine, (distance - self.tolerance) / FINE_DISTANCE]
         return _inputs(self.normalization, *parts)
+
+    def _way_to_rest(self, observation: np.ndarray) -> np.ndarray:
+        """Return (B, 3) how far the object will still go if nothing touches it: v |v| / (2 a), on the table."""
+        velocity = spaces.object_velocity(observation) * LEVEL
+        return velocity * np.linalg.norm(velocity, axis=-1, keepdims=True) * self.run_out
 
     def _observation(self, observation: np.ndarray) -> np.ndarray:
         if self.yaw is not None and self.folded:

@@ -276,7 +276,7 @@ def test_seen_along_the_way_to_the_goal_a_turned_scene_asks_for_the_turned_subgo
 
 def test_seen_along_the_way_to_the_goal_only_place_heading_and_tilt_tell_how_a_scene_is_turned():
     moments = running_statistics.of_samples(rng().normal(size=(50, 25)))[0]
-    config = PlannerConfig(axes='goal', fold_yaw=True, goal_distance=True)
+    config = PlannerConfig(axes='goal', fold_yaw=True, goal_distance=True, coasting=1.0)
     inputs = PlannerFeatures(PICK, Normalization(Statistics(0, PICK.observation.name, moments), 50.0), config)
     observation, goal = rng().normal(size=(9, 25)) * 0.1, rng().normal(size=(9, 3)) * 0.1
     observation[:, 6:9] = observation[:, 3:6] - observation[:, :3]
