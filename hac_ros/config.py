@@ -229,6 +229,8 @@ class PlannerConfig(LevelConfig):
     testing_rate: float = option(0.2, 'Share of attempts in which the controller is tested', low=0.0, high=1.0)
     testing_penalty: float = option(0.3, 'Share of missed tests that are learnt as the worst value', low=0.0, high=1.0)
     stay_share: float = option(0.1, 'Share of samples whose goal is where the object is', low=0.0, high=1.0)
+    miss_share: float = option(0.0, 'Share of samples whose goal lies beside what was achieved last', low=0.0, high=1.0)
+    miss_spread: float = option(0.1, 'Standard deviation of that displacement along x and y [m]', low=0.0, high=1.0)
     stay_noise: float = option(0.03, 'Half-width of the uniform displacement of such goals [m]', low=0.0, high=1.0)
     unsatisfied_share: float = option(0.7, 'Least share of samples whose goal is not yet reached', low=0.0, high=1.0)
     sliding_share: float = option(0.5, 'Share of samples that start at any step, with hindsight action',
@@ -266,7 +268,7 @@ class PlannerConfig(LevelConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        check_shares(self, 'future_share', 'stay_share')
+        check_shares(self, 'future_share', 'miss_share', 'stay_share')
         check_shares(self, 'moved_share', 'lifted_share')
 
     def fallen_penalty_after(self, steps: float) -> float:
@@ -318,6 +320,7 @@ class FlatConfig(Checked):
     future_share: float = option(0.8, 'Share of samples whose goal was achieved later', low=0.0, high=1.0)
     noise: float = option(0.2, 'Standard deviation of exploration noise on the command', low=0.0, high=2.0)
     random_share: float = option(0.3, 'Share of commands drawn uniformly while exploring', low=0.0, high=1.0)
+    miss_share: float = option(0.0, 'Share of samples whose goal lies beside what was achieved last', low=0.0, high=1.0)
 
 
 @dataclass(frozen=True)

@@ -79,8 +79,9 @@ def flat_sample(data, rows: np.ndarray, count: int, config: FlatLevelConfig, rng
     t = _starts(data, row, config, rng)
     observation, following = data['observation'][row, t], data['observation'][row, t + 1]
     achieved = spaces.object_position(data['observation'][row, future(rng, t + 1, np.maximum(t + 1, usable))])
-    hindsight = rng.random(count) < config.future_share
-    goal = np.where(hindsight[:, None], achieved, data['subgoal'][row, t, :3])
+    kind = rng.random(count)
+    goal = np.where((kind < config.future_share)[:, None], achieved, data['subgoal'][row, t, :3])
+    goal = _missed_goals(goal, kind, data, row, config, rng)
     satisfied = _at(spaces.object_position(following), goal, config.goal_tolerance)
     return Sample(observation, following, goal, data['action'][row, t], np.where(satisfied, 0.0, -1.0),
                   np.full(count, config.gamma), np.zeros(count))
@@ -164,12 +165,29 @@ def _planner_goals(data, row, start, end, config: PlannerConfig, rng) -> np.ndar
     later = future(rng, end, np.maximum(end, data['usable'][row].astype(np.int64)))
     achieved, present = data['achieved_goal'][row, later], data['achieved_goal'][row, start]
     near = present + rng.uniform(-config.stay_noise, config.stay_noise, present.shape)
-    kind = rng.random(len(row))[:, None]
-    hindsight = kind < config.future_share
+    kind = rng.random(len(row))
+    hindsight = (kind < config.future_share)[:, None]
     if config.fallen_penalty > 0:       # what a fallen object reaches is nobody's goal
         hindsight &= (end < data['lost'][row])[:, None]
     goal = np.where(hindsight, achieved, data['desired_goal'][row])
-    return np.where(kind >= 1.0 - config.stay_share, near, goal)
+    goal = _missed_goals(goal, kind, data, row, config, rng)
+    return np.where((kind >= 1.0 - config.stay_share)[:, None], near, goal)
+
+
+def _missed_goals(goal, kind, data, row, config: PlannerConfig, rng) -> np.ndarray:
+    """Return goals (B, 3), those of ``kind`` next to the future ones put beside what the episode has achieved last.
+
+    What lies a little beyond what was reached is nobody's goal otherwise: HER's are reached by construction, an episode's own
+    mostly lie far off. Critics that never see such misses expect too much of them (the bias of hindsight, arXiv:1809.02070),
+    and what is thrown falls short.
+    """
+    if config.miss_share == 0:
+        return goal
+    chosen = np.flatnonzero((kind >= config.future_share) & (kind < config.future_share + config.miss_share))
+    last = spaces.object_position(data['observation'][row[chosen], data['usable'][row[chosen]].astype(np.int64)])
+    last[:, :2] += config.miss_spread * rng.standard_normal((len(chosen), 2))
+    goal[chosen] = last
+    return goal
 
 
 def _unsatisfied(windows: Windows, data, count: int, config: PlannerConfig, rng) -> Windows:

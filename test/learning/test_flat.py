@@ -47,6 +47,13 @@ def test_a_future_goal_was_achieved_after_the_step_and_others_are_the_episodes_o
     assert own == pytest.approx(0.2, abs=0.03)
 
 
+def test_missed_goals_are_its_own_to_choose():
+    assert config.levels('flat', dataclasses.replace(PLANNER, future_share=0.5, miss_share=0.3), CONTROLLER,
+                         FlatConfig())['controller'].miss_share == 0.0
+    sample = flat_samples(future_share=0.0, miss_share=1.0, miss_spread=0.0)
+    assert len(np.unique(sample.goal, axis=0)) == ARMS      # where each arm was last
+
+
 def test_its_samples_begin_beside_the_object_as_the_planners_do():
     one = level.of_number(records.CONTROLLER, PICK, dataclasses.replace(LEVELS['controller'], beside_share=1.0))
     sample = one.sample(one.rows(passing(records.CONTROLLER)), np.array([0]), 500, rng())

@@ -302,6 +302,33 @@ def test_the_distance_to_the_goal_is_an_input_that_ends_at_the_tolerance():
     np.testing.assert_allclose(seen[:, -1], [0.0, 1.0], atol=1e-5)
 
 
+def missed_by(sample) -> np.ndarray:
+    """Return (B, 3) where goals lie, seen from where their arms have been last."""
+    last = episodes(records.PLANNER).observation[-1]
+    arm = np.rint((sample.observation[:, 1] - 0.6) / 0.05).astype(int)
+    return sample.goal - last[arm, :3]
+
+
+def test_missed_goals_lie_beside_what_was_achieved_last():
+    away = missed_by(planner_samples(miss_share=1.0, miss_spread=0.1, future_share=0.0, **PURE)[0])
+    np.testing.assert_allclose(away.mean(axis=0), 0.0, atol=0.01)
+    np.testing.assert_allclose(away.std(axis=0), [0.1, 0.1, 0.0], atol=0.01)
+    away = missed_by(planner_samples(miss_share=1.0, miss_spread=0.0, future_share=0.0, **PURE)[0])
+    np.testing.assert_allclose(away, 0.0, atol=1e-12)
+
+
+def test_a_share_of_the_goals_is_missed_and_the_others_are_as_without():
+    with_misses, _ = planner_samples(miss_share=0.3, miss_spread=0.0, future_share=0.0, **PURE)
+    missed = np.abs(missed_by(with_misses)).max(axis=1) < 1e-12
+    assert missed.mean() == pytest.approx(0.3, abs=0.04)
+    np.testing.assert_array_equal(with_misses.goal[~missed], np.tile([1.4, 0.7, 0.6], ((~missed).sum(), 1)))
+
+
+def test_goals_cannot_be_of_more_kinds_than_there_are_samples():
+    with pytest.raises(ValueError, match='future_share 0.8, miss_share 0.2, stay_share 0.1 came, at most 1'):
+        PlannerConfig(future_share=0.8, miss_share=0.2, stay_share=0.1)
+
+
 def test_critics_see_how_long_a_decision_lasts_and_actors_decide_for_a_whole_one():
     one = level.PlannerLevel(PICK, PlannerConfig(critic_duration=True, horizon=5))
     observation, goal = np.zeros((2, 25)), np.zeros((2, 3))
