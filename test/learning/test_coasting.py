@@ -1,6 +1,9 @@
 """Where a puck of FetchSlide comes to rest is what the planner sees of it while it slides."""
+from pathlib import Path
+
 import numpy as np
 import pytest
+import yaml
 
 from hac_ros import spaces, tasks
 from hac_ros.config import PlannerConfig
@@ -11,7 +14,8 @@ from hac_ros.records import Statistics
 from hac_ros.simulation.simulation import Simulation
 
 SLIDE, ARMS = tasks.by_name('slide'), 8
-DECELERATION = 0.99     # [m/s^2] of launch/params/slide.yaml: the puck's sliding friction of 0.1, times 9.81 m/s^2
+PRESET = yaml.safe_load((Path(__file__).parents[2] / 'launch/params/slide.yaml').read_text())['/**']['ros__parameters']
+DECELERATION = PRESET['planner.coasting']       # [m/s^2] the puck's sliding friction of 0.1, times 9.81 m/s^2
 TOUCHING = 0.09         # [m] between the middles of gripper and puck
 PUSHES = np.linspace(0.5, 1.0, ARMS)
 
