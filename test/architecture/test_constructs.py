@@ -17,6 +17,11 @@ def test_no_file_pickles_runs_text_mocks_or_sleeps():
     assert found == []
 
 
+def test_no_two_files_of_tests_share_a_name():
+    names = [path.name for path in (REPOSITORY / 'test').rglob('*.py') if path.name != 'conftest.py']
+    assert sorted(set(names)) == sorted(names)     # one pytest for all, as colcon's, imports each under its bare name
+
+
 def test_everything_public_has_a_docstring():
     assert constructs.found_in(PACKAGE, constructs.undocumented) == []
 
