@@ -188,5 +188,5 @@ def test_a_level_wants_its_own_settings():
 
 
 def test_shares_of_more_than_one_are_refused():
-    with pytest.raises(ValueError, match='future_share 0.9, stay_share 0.2'):
+    with pytest.raises(ValueError, match='future_share 0.9, miss_share 0.0, stay_share 0.2'):
         PlannerConfig(future_share=0.9, stay_share=0.2)
