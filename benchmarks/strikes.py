@@ -17,21 +17,31 @@ THROUGH = 0.12      # [m] past the puck's place at which the gripper stops
 GAIN = 20.0         # command a metre on the way to the start: 0.05 m a step at command 1
 
 
-def strike(simulation: Simulation, share: float) -> tuple[np.ndarray, np.ndarray]:
-    """Strike every puck along x; returns the greatest speed [m/s] and the distance [m] of each."""
+def swing(simulation: Simulation, share, near=1.0):
+    """Strike every puck along x, at ``share`` of the full command on the way and at ``near`` from near on; yields after each step.
+
+    Both are for all arms or (arms,).
+    """
     simulation.reset(1)
-    place, speed = _puck(simulation), np.zeros(ARMS)
+    place = _puck(simulation).copy()
     for height, steps in ((0.1, 12), (0.0, 8)):
         for _ in range(steps):
             _step(simulation, GAIN * (place + (-BEHIND, 0.0, height) - _gripper(simulation)))
+            yield
     while simulation.step_count < simulation.task.steps:
-        before, gripper = _puck(simulation), _gripper(simulation)
+        gripper = _gripper(simulation)
         ahead = (place - gripper)[:, 0]
         command = GAIN * (place - gripper)      # keeps to the line
-        command[:, 0] = np.where(ahead < -THROUGH, 0.0, np.where(ahead < NEAR, 1.0, share))
+        command[:, 0] = np.where(ahead < -THROUGH, 0.0, np.where(ahead < NEAR, near, share))
         _step(simulation, command)
-        speed = np.maximum(speed, np.linalg.norm(_puck(simulation) - before, axis=1) / simulation.task.period)
-    return speed, (_puck(simulation) - place)[:, 0]
+        yield
+
+
+def strike(simulation: Simulation, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the greatest speed [m/s] and the distance along x [m] of each puck in a ``swing``."""
+    places = np.stack([_puck(simulation).copy() for _ in swing(simulation, share)])
+    speed = np.linalg.norm(np.diff(places, axis=0), axis=-1).max(axis=0) / simulation.task.period
+    return speed, (places[-1] - places[0])[:, 0]
 
 
 def _goals(simulation: Simulation, round_: int) -> np.ndarray:
@@ -40,7 +50,7 @@ def _goals(simulation: Simulation, round_: int) -> np.ndarray:
 
 
 def _step(simulation: Simulation, command: np.ndarray):
-    simulation.step(np.append(command, np.zeros((ARMS, 1)), axis=1).clip(-1.0, 1.0))
+    simulation.step(np.pad(command, ((0, 0), (0, 1))).clip(-1.0, 1.0))
 
 
 def _puck(simulation: Simulation) -> np.ndarray:

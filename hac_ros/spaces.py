@@ -119,8 +119,7 @@ def finger_velocities(observation: np.ndarray) -> np.ndarray:
 
 def object_velocity(observation: np.ndarray) -> np.ndarray:
     """Return the object's velocity in the world [m/step] (..., 3) of observations (..., 25), which hold it from the gripper."""
-    relative, gripper = (OBJECT_OBSERVATION.index(name) for name in ('object_relative_velocity_x', 'gripper_velocity_x'))
-    return observation[..., relative:relative + 3] + observation[..., gripper:gripper + 3]
+    return observation[..., 14:17] + observation[..., 20:23]
 
 
 def achieved_subgoal(observation: np.ndarray) -> np.ndarray:

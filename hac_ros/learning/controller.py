@@ -85,7 +85,7 @@ def punctual(observation: np.ndarray, subgoals: Subgoals, stride: float) -> np.n
 
     A learnt controller drives each axis fully until it is there: it comes on bent ways, and too early. What is struck on
     the way feels speed and direction, so the planner has to be able to ask for both by a place and a time. Where the time
-    is too short all axes have the same factor but for their share of the way.
+    is too short, the longest axis has factor 1.
     """
     way = np.abs(subgoals.value[:, :3] - spaces.gripper_position(observation))
     farthest = stride * np.maximum(subgoals.steps_left, 1)

@@ -36,7 +36,9 @@ class PlannerFeatures:
         starts = [task.observation.index(name + '_x') for name in TURNED] if self.turned else []
         self.vectors = np.array([range(start, start + 3) for start in starts])       # columns, (V, 3)
         self.levels = np.array([self._level(normalization.std[columns]) for columns in self.vectors])
-        self.coarse = self._level(normalization.object_scale)
+        both = self._level(normalization.object_scale), self.fine
+        # of what _ways returns
+        self.scales = [both, *[(FINE_OFFSET,)] * self.has_object, *[both] * (self.run_out is not None)]
 
     @staticmethod
     def size(task: Task, config: PlannerConfig) -> int:
@@ -51,25 +53,26 @@ class PlannerFeatures:
 
     def __call__(self, observation: np.ndarray, goal: np.ndarray) -> np.ndarray:
         """observation (B, O), goal (B, 3), raw; returns (B, F) float32."""
-        missing, offset = goal - spaces.object_position(observation), None
-        if self.has_object:
-            offset = spaces.object_position(observation) - spaces.gripper_position(observation)
-        short = None if self.run_out is None else missing - self._way_to_rest(observation)
-        seen, parts = self._observation(observation), []
+        ways, seen, parts = self._ways(observation, goal), self._observation(observation), []
         if self.turned:
             towards = frame.heading(observation, goal)
             seen, parts = self._turned(seen, observation, towards), [towards]
-            missing, offset = frame.into(missing, towards), frame.into(offset, towards)
-            short = None if short is None else frame.into(short, towards)
-        parts = [seen, *parts, missing / self.coarse, missing / self.fine]
-        if self.has_object:
-            parts.append(offset / FINE_OFFSET)
-        if short is not None:
-            parts += [short / self.coarse, short / self.fine]
+            ways = [frame.into(way, towards) for way in ways]
+        parts = [seen, *parts, *(way / scale for way, scales in zip(ways, self.scales) for scale in scales)]
         if self.tolerance is not None:
-            distance = np.linalg.norm(missing, axis=-1, keepdims=True)
+            distance = np.linalg.norm(ways[0], axis=-1, keepdims=True)
             parts += [distance / self.fine, (distance - self.tolerance) / FINE_DISTANCE]
         return _inputs(self.normalization, *parts)
+
+    def _ways(self, observation: np.ndarray, goal: np.ndarray) -> list[np.ndarray]:
+        """Return (B, 3) each: from object to goal, from gripper to object, from where the object will rest to goal."""
+        place = spaces.object_position(observation)
+        ways = [goal - place]
+        if self.has_object:
+            ways.append(place - spaces.gripper_position(observation))
+        if self.run_out is not None:
+            ways.append(ways[0] - self._way_to_rest(observation))
+        return ways
 
     def _way_to_rest(self, observation: np.ndarray) -> np.ndarray:
         """Return (B, 3) how far the object will still go if nothing touches it: v |v| / (2 a), on the table."""

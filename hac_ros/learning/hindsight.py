@@ -181,8 +181,6 @@ def _missed_goals(goal, kind, data, row, config: PlannerConfig, rng) -> np.ndarr
     mostly lie far off. Critics that never see such misses expect too much of them (the bias of hindsight, arXiv:1809.02070),
     and what is thrown falls short.
     """
-    if config.miss_share == 0:
-        return goal
     chosen = np.flatnonzero((kind >= config.future_share) & (kind < config.future_share + config.miss_share))
     last = spaces.object_position(data['observation'][row[chosen], data['usable'][row[chosen]].astype(np.int64)])
     last[:, :2] += config.miss_spread * rng.standard_normal((len(chosen), 2))

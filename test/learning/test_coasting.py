@@ -1,4 +1,5 @@
 """Where a puck of FetchSlide comes to rest is what the planner sees of it while it slides."""
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,30 +14,20 @@ from hac_ros.learning.normalization import Normalization
 from hac_ros.records import Statistics
 from hac_ros.simulation.simulation import Simulation
 
+sys.path.insert(0, str(Path(__file__).parents[2] / 'benchmarks'))
+import strikes  # noqa: E402
+
 SLIDE, ARMS = tasks.by_name('slide'), 8
 PRESET = yaml.safe_load((Path(__file__).parents[2] / 'launch/params/slide.yaml').read_text())['/**']['ros__parameters']
 DECELERATION = PRESET['planner.coasting']       # [m/s^2] the puck's sliding friction of 0.1, times 9.81 m/s^2
 TOUCHING = 0.09         # [m] between the middles of gripper and puck
-PUSHES = np.linspace(0.5, 1.0, ARMS)
+SHARES = np.linspace(0.65, 0.95, ARMS)     # of the full command
 
 
 def struck() -> np.ndarray:
     """Return the observations (T, ARMS, 25) of pucks that are struck along x, each at another speed, and left alone."""
     simulation = Simulation(SLIDE, ARMS, seed=5)
-    simulation.reset(1)
-    place = spaces.object_position(simulation.observation).copy()
-    seen = []
-    for step in range(SLIDE.steps):
-        gripper = spaces.gripper_position(simulation.observation)
-        height = 0.1 if step < 12 else 0.0
-        wanted = place + (-0.075, 0.0, height)      # behind the puck, over it on the way there
-        command = np.zeros((ARMS, 4))
-        command[:, :3] = 20.0 * ((wanted if step < 20 else place) - gripper)
-        if step >= 20:
-            command[:, 0] = np.where(gripper[:, 0] < place[:, 0], PUSHES, -0.3)
-        simulation.step(command.clip(-1.0, 1.0))
-        seen.append(simulation.observation.copy())
-    return np.stack(seen)
+    return np.stack([simulation.observation.copy() for _ in strikes.swing(simulation, SHARES, SHARES)])
 
 
 def features(config: PlannerConfig) -> PlannerFeatures:
@@ -65,6 +56,12 @@ def test_an_object_at_rest_is_seen_where_it_is_and_without_the_law_nothing_is_ad
     observation, goal = np.zeros((1, 25)), np.array([[0.09, 0.045, 0.0]])
     np.testing.assert_allclose(features(config)(observation, goal)[0, -3:], [1.0, 0.5, 0.0], atol=1e-6)
     assert PlannerFeatures.size(SLIDE, config) == PlannerFeatures.size(SLIDE, PlannerConfig()) + 6
+
+
+def test_the_velocity_of_an_object_is_that_from_the_gripper_and_the_grippers():
+    named = dict(zip(SLIDE.observation.names, np.arange(25.0)))
+    velocity = [named[f'object_relative_velocity_{axis}'] + named[f'gripper_velocity_{axis}'] for axis in 'xyz']
+    np.testing.assert_array_equal(spaces.object_velocity(np.arange(25.0)), velocity)
 
 
 def test_nothing_slides_where_there_is_no_object():
