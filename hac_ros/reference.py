@@ -28,18 +28,19 @@ _LEVELS = _PLANNER, _CONTROLLER, ('flat', config.FlatConfig)
 _EVALUATION = 'evaluation', config.EvaluationConfig
 _VIEW = 'view', config.ViewConfig
 _FETCH = ('fetch', config.FetchConfig), ('randomization', config.RandomizationConfig)
+_PROCESS = 'process', config.ProcessConfig
 _BRIDGE, _NORMALIZER = ('bridge', config.BridgeConfig), ('normalizer', config.NormalizerConfig)
 DECLARED = {
     'mujoco_bridge': (_RUN, _BRIDGE, *_FETCH),
     'fetch_emulator': (_RUN, ('emulator', config.EmulatorConfig), ('randomization', config.RandomizationConfig)),
-    'fetch_bridge': (_RUN, _ACTING, ('deployment', config.DeploymentConfig), ('fetch', config.FetchConfig),
+    'fetch_bridge': (_RUN, _PROCESS, _ACTING, ('deployment', config.DeploymentConfig), ('fetch', config.FetchConfig),
                      ('safety', config.SafetyConfig)),
     'gripper_relay': (_RUN,),
-    'guard': (_RUN, ('guard', config.GuardConfig)),
-    'planner': (_RUN, _ACTING, *_LEVELS),
-    'controller': (_RUN, _ACTING, *_LEVELS),
+    'guard': (_RUN, _PROCESS, ('guard', config.GuardConfig)),
+    'planner': (_RUN, _PROCESS, _ACTING, *_LEVELS),
+    'controller': (_RUN, _PROCESS, _ACTING, *_LEVELS),
     'membership': (_RUN,),
-    'normalizer': (_RUN, _ACTING, _NORMALIZER),
+    'normalizer': (_RUN, _PROCESS, _ACTING, _NORMALIZER),
     'planner_learner': (_RUN, _LEARNER, _EVALUATION, *_LEVELS),
     'controller_learner': (_RUN, _LEARNER, _EVALUATION, *_LEVELS),
     'evaluator': (_RUN, _EVALUATION, *_LEVELS, *_FETCH),

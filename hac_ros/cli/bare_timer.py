@@ -2,11 +2,16 @@
 
 With ``work`` it also computes for about a millisecond in each period: what a machine does to that, whoever computes.
 """
+import argparse
+import contextlib
 import json
+import os
 import select
 import statistics
 import sys
 import time
+
+from hac_ros import realtime
 
 WORK = 1e-3     # [s] of work in a period, as it mostly takes
 TRIES = 50      # measurements that tell how much work that is
@@ -53,8 +58,17 @@ def some_work(seconds: float):
 
 def main() -> None:
     """Measure periods of the given seconds, with work if told so, until standard input ends; print one JSON object."""
-    work = some_work(WORK) if sys.argv[2:] == ['work'] else None
-    print(json.dumps(measure(float(sys.argv[1]), lambda wait: bool(select.select([sys.stdin], [], [], wait)[0]), work)))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('period', type=float)
+    parser.add_argument('--work', action='store_true')
+    parser.add_argument('--priority', type=int, default=0, help='real-time priority, where the system permits it')
+    given = parser.parse_args()
+    if given.priority:
+        with contextlib.suppress(PermissionError):      # as the nodes do, beside which it is measured
+            realtime.claim(given.priority)
+    work = some_work(WORK) if given.work else None
+    found = measure(given.period, lambda wait: bool(select.select([sys.stdin], [], [], wait)[0]), work)
+    print(json.dumps({'priority': os.sched_getparam(0).sched_priority, **found}))
 
 
 if __name__ == '__main__':

@@ -1,7 +1,7 @@
 """`hac bench control`: a bundle drives the emulated Fetch in real time; how late are its commands, and how many are missed?
 
-A bare timer process of the same period is measured beside it, on the same machine at the same time; and before it, alone,
-one that computes for a millisecond in each period: no latency is better than what the machine does to that.
+A bare timer process of the same period and real-time priority is measured beside it, on the same machine at the same time;
+and before it, alone, one that computes for a millisecond in each period: no latency is better than what the machine does to that.
 """
 import argparse
 import contextlib
@@ -25,6 +25,7 @@ ARGUMENTS = {argument.name: argument for argument in (
     Argument('bundle', '', 'Folder of a bundle; empty: the shipped one', ()),
     Argument('task', 'reach', 'What it was trained for', ('reach', 'push', 'pick_and_place')),
     Argument('seed', '0', 'Decides the episodes', ()),
+    Argument('priority', '20', 'Real-time priority of the nodes and of the bare timers; 0: none', ()),
 )}
 LIMIT = 5.0     # [ms] from state to command, for 99 of 100
 ALONE = 40.0    # [s] for which the machine is measured alone
@@ -48,21 +49,22 @@ def run(words: list[str]) -> int:
 def measure(given: dict[str, str], folder: str) -> dict:
     """Drive the robot and return what was measured. Raises ValueError for a bad value or bundle."""
     seconds = number('seconds', given.get('seconds', ARGUMENTS['seconds'].default), 1)
-    words = {name: given[name] for name in ('bundle', 'task', 'seed') if name in given}
+    words = {name: given[name] for name in ('bundle', 'task', 'seed', 'priority') if name in given}
     value = deploy.complete({**words, 'run': 'control', 'folder': folder})
     deploy.check(value)
     deployment = Deployment(value, 1)
     deployment.episodes = math.ceil(seconds / (deployment.task.steps * deployment.task.period))
-    with timer(deployment.task.period, 'work') as alone:
+    like_the_nodes = '--priority', str(number('priority', value['priority'], 0))
+    with timer(deployment.task.period, '--work', *like_the_nodes) as alone:
         threading.Event().wait(min(ALONE, seconds))
-    with timer(deployment.task.period) as found:
+    with timer(deployment.task.period, *like_the_nodes) as found:
         driven = deployment.report()
     clocked = [missed_periods(deployment_log.read(path), deployment.task.period)
                for path in deployment_log.files(driven['folder'])]
     latency, missed = driven['latency_ms'], sum(clocked)
     return {**{name: driven[name] for name in ('task', 'seed', 'bundle', 'episodes', 'success_rate', 'periods', 'seconds',
                                                'interventions_by_reason')},
-            'latency_ms': latency, 'missed_periods': missed, 'bare_timer': found, 'alone': alone,
+            'priority': int(value['priority']), 'latency_ms': latency, 'missed_periods': missed, 'bare_timer': found, 'alone': alone,
             'passed': bool(driven['complete'] and latency['p99'] < LIMIT
                            and missed / driven['periods'] <= found['missed'] / found['periods'])}
 

@@ -20,7 +20,7 @@ from rclpy.signals import SignalHandlerOptions
 
 PATIENCE = 60.0     # [s] for what should take a second, on a busy machine
 TRIES = 4           # how often an episode is set up within that time, as long as it does not begin
-FORWARDED = ('bundle', 'robot', 'task', 'run', 'folder', 'seed', 'pace', 'shadow', 'speed', 'dead_man', 'frame',
+FORWARDED = ('bundle', 'robot', 'task', 'run', 'folder', 'seed', 'pace', 'priority', 'shadow', 'speed', 'dead_man', 'frame',
              'allow_control_mismatch', 'log_level')
 
 

@@ -31,6 +31,7 @@ class FetchBridge(LifecycleNode):
     def __init__(self, **node_options):
         super().__init__('fetch_bridge', **node_options)
         self.config = declare(self, RunConfig)
+        process.declare_priority(self, above=1)
         self.deployment = declare(self, DeploymentConfig, 'deployment')
         self.active, self.time, self.due, self.ownership = False, 0.0, float('-inf'), None
         if self.config.arms != 1:

@@ -29,6 +29,7 @@ class Guard(Node):
     def __init__(self, **node_options):
         super().__init__('guard', **node_options)
         self.config = declare(self, RunConfig)
+        process.declare_priority(self, above=2)     # than the bridge, which has one more than the rest
         self.guard = declare(self, GuardConfig, 'guard')
         self.ownership = Ownership(self, self.config)
         self.mind = Takeover(self.guard)

@@ -5,6 +5,7 @@ from hac_ros import acting, messages, tasks, topics
 from hac_ros.config import ActingConfig, RunConfig
 from hac_ros.learning.bundle import level_configs
 from hac_ros.learning.flat import actors
+from hac_ros.nodes import process
 from hac_ros.nodes.health import Health
 from hac_ros.nodes.membership import Membership, joins
 from hac_ros.nodes.ownership import Ownership
@@ -28,6 +29,7 @@ class LevelNode(Node):
     def __init__(self, name: str, **node_options):
         super().__init__(name, **node_options)
         self.config = declare(self, RunConfig)
+        process.declare_priority(self)
         levels = tuple(declare_levels(self, self.config.policy).values())
         bundle = acting.chosen_bundle(declare(self, ActingConfig), self.config)
         self.learns = bundle is None

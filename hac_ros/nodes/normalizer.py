@@ -28,6 +28,7 @@ class Normalizer(Node):
     def __init__(self, **node_options):
         super().__init__('normalizer', **node_options)
         self.config = declare(self, RunConfig)
+        process.declare_priority(self)
         self.settings = declare(self, NormalizerConfig, 'normalizer')
         self.ownership = Ownership(self, self.config)
         self.task = tasks.by_name(self.config.task, self.config.control)

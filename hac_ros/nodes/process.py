@@ -12,7 +12,10 @@ from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
+from hac_ros import realtime
+from hac_ros.config import ProcessConfig
 from hac_ros.launching import shared_memory
+from hac_ros.parameters import declare
 
 SPIN_SLICE = 0.2   # [s] the events executor of Jazzy hangs without a timeout, and a signal is noticed after one
 REFUSED = 2        # exit status after a setting or a run that was refused
@@ -51,6 +54,7 @@ def run(make_node, argv=None) -> int:
     node = None
     try:
         node = make_node()
+        _claim_priority(node)
         gc.freeze()     # the collector need not go through modules and networks again in the midst of a round
         executor.add_node(node)
         return _spin(node, executor)
@@ -64,6 +68,27 @@ def run(make_node, argv=None) -> int:
         return FAILED
     finally:
         _close(node, executor)
+
+
+def declare_priority(node, above: int = 0) -> None:
+    """Declare the real-time priority of ``node``; ``run`` sees to it once the node is made.
+
+    ``above``: so much more than what was asked for: what watches over others must not wait for them.
+    """
+    wanted = declare(node, ProcessConfig, 'process').priority
+    node.real_time_priority = wanted + above if wanted else 0
+
+
+def _claim_priority(node) -> None:
+    """Take the real-time priority that was asked for; a node that may not have it says so, and goes on without."""
+    wanted = getattr(node, 'real_time_priority', 0)
+    if not wanted:
+        return
+    try:
+        realtime.claim(wanted)
+    except PermissionError:
+        node.get_logger().warn(f'real-time priority {wanted} is not permitted here: goes on at the usual priority; '
+                               'docs/deploy.md tells how to permit it')
 
 
 def _spin(node, executor) -> int:

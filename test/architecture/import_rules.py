@@ -6,7 +6,7 @@ from pathlib import Path
 # What stands in one row may import rows above it and its own row; a part imports neither another part nor
 # anything of its row but itself. A module below a folder has the folder's row.
 BASE = {'__init__', 'spaces', 'config', 'tasks', 'records', 'randomness', 'kinematics', 'atomic_files', 'tensor_file',
-        'message_files', 'robot_commands', 'robot_observation'}
+        'message_files', 'robot_commands', 'robot_observation', 'realtime'}
 PARTS = {'learning', 'simulation', 'safety', 'launching', 'environment'}
 JOINED = {'rollout', 'probes', 'evaluation', 'protocol', 'run_folder', 'domain_names', 'metrics_table',
           'metrics_events', 'progress', 'proposals', 'shipped', 'acting', 'fetch_senses', 'fetch_driver', 'pilot',
