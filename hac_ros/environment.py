@@ -28,6 +28,7 @@ SETUP_BYTES = 3 * 10**9
 RUN_BYTES = 5 * 10**8
 HIGHEST_DOMAIN = 101  # above it, DDS ports fall into the range that Linux gives to clients
 SHARED_MEMORY = Path('/dev/shm')
+REAL_TIME = 22       # the guard's of a deployment, docs/deploy.md
 # What draws films without a screen, by the names under which MuJoCo and PyOpenGL load it; one is enough.
 OPENGL = [('EGL', ['libEGL.so.1']), ('OSMesa', ['libOSMesa.so.8', 'libOSMesa.so.6', 'libOSMesa.so'])]
 # Of each, one is enough: chromium is Debian's name; Ubuntu has none without snap, but may have Chrome.
@@ -342,6 +343,18 @@ def find_browser(programs=BROWSER):
                    'Chromium for the tests of ./hac view', 'sudo apt install chromium chromium-driver', required=False)
 
 
+def find_real_time(priority=REAL_TIME):
+    """May nodes take the real-time priority that a deployment asks for? Tried, and taken back."""
+    policy, usual = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
+    except PermissionError:
+        return finding('real-time', False, 'not permitted', 'real-time priority for deployments (./hac deploy)',
+                       'docs/deploy.md tells how to permit it', required=False)
+    os.sched_setscheduler(0, policy, usual)
+    return finding('real-time', True, 'permitted', 'real-time priority for deployments', '', required=False)
+
+
 # Repair
 
 def repair():
@@ -417,7 +430,7 @@ def doctor(home, python, as_json, stale):
         findings.append(finding('set-up', not stale, 'to do: ' + ', '.join(stale) if stale else 'up to date',
                                 'every step done with the present inputs', './hac setup'))
     findings += find_modules(python) + [find_shared_memory(), find_domain(), find_discovery_range()]
-    findings += [find_opengl(), find_browser()]
+    findings += [find_opengl(), find_browser(), find_real_time()]
     ready = all(item.ok for item in findings if item.required)
     if as_json:
         print(json.dumps({'ready': ready, 'world': 'sourced' if sourced else 'embedded',

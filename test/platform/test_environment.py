@@ -1,6 +1,7 @@
 """What the doctor sees, and what it repairs."""
 
 import fcntl
+import os
 import subprocess
 import sys
 import sysconfig
@@ -58,6 +59,26 @@ def test_what_only_films_and_browser_tests_want_is_a_note():
     for item in (environment.find_opengl([('EGL', ['libno-such.so.1'])]), environment.find_browser([('no-such-browser', 'nor-this')])):
         assert not item.ok and not item.required and item.found.startswith('no ') and 'sudo apt install' in item.mend
     assert 'libegl1' in environment.find_opengl([('EGL', ['libno-such.so.1'])]).mend
+
+
+UNPRIVILEGED = """
+import os, resource
+from hac_ros import environment
+if os.geteuid() == 0:
+    os.setuid(65534)
+resource.setrlimit(resource.RLIMIT_RTPRIO, (0, 0))
+before = os.sched_getscheduler(0)
+print(environment.find_real_time().found, os.sched_getscheduler(0) == before)
+"""
+
+
+def test_real_time_priority_is_tried_and_taken_back_and_is_a_note_where_it_is_not_permitted():
+    before = os.sched_getscheduler(0), os.sched_getparam(0).sched_priority
+    item = environment.find_real_time()
+    assert not item.required and item.found == ('permitted' if item.ok else 'not permitted')
+    assert (os.sched_getscheduler(0), os.sched_getparam(0).sched_priority) == before
+    printed = subprocess.run([sys.executable, '-c', UNPRIVILEGED], capture_output=True, text=True, check=True, timeout=60).stdout
+    assert printed == 'not permitted True\n'
 
 
 def test_one_library_for_films_is_enough():
