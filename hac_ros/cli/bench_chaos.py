@@ -185,7 +185,8 @@ class Chaos:
         """Kill a process of the next kind at a random moment, and wait until the run has recovered from that."""
         self.ended_within(float(self.rng.uniform(0.2, 2.5)))
         kind = next(self.kinds)
-        label, pid, began = self.wait_until(lambda: self.strike(kind), f'a living {kind}')
+        label, pid = self.wait_until(lambda: self.strike(kind), f'a living {kind}')
+        began = time.monotonic()
         recovery = Recovery(self.folder, self.workers, EVERY, label, pid)
         self.wait_until(recovery.started_again, f'the next process of {label}')
         again = time.monotonic()
@@ -193,20 +194,16 @@ class Chaos:
         return {'at_s': round(began - self.began, 1), 'victim': label, 'round': recovery.round,
                 'started_again_s': round(again - began, 2), 'recovery_s': round(time.monotonic() - began, 2)}
 
-    def strike(self, kind: str) -> tuple[str, int, float] | None:
-        """Kill one of the living processes of ``kind``; return its label, its id and when, None while none lives.
-
-        When: just before, since a busy machine may keep the killer waiting just after.
-        """
+    def strike(self, kind: str) -> tuple[str, int] | None:
+        """Kill one of the living processes of ``kind``; return its label and id, None while none lives."""
         victims = [(label, pid) for label, pid in self.living() if kind_of(label) == kind]
         if not victims:
             return None
         self.note_memory()
         label, pid = victims[self.rng.integers(len(victims))]
-        now = time.monotonic()
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-            return label, pid, now
+            return label, pid
         return None
 
     def living(self) -> list[tuple[str, int]]:

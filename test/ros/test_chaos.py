@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -130,9 +129,7 @@ def test_a_process_that_was_dead_before_is_no_victim_and_a_zombie_is_left_over(r
     chaos = Chaos(run.folder.root, seed=0, kills=1, workers=2, arms=1, limit=1)
     run.start('normalizer-3', child.pid)
     assert chaos.strike('planner') is None and chaos.left_over() == []
-    before = time.monotonic()
-    label, pid, when = chaos.strike('normalizer')
-    assert (label, pid) == ('normalizer-3', child.pid) and before <= when <= time.monotonic()
+    assert chaos.strike('normalizer') == ('normalizer-3', child.pid)
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     assert chaos.strike('normalizer') is None, 'a signal to a zombie arrives, and kills nobody'
     assert chaos.left_over() == [f'zombie {child.pid}']
@@ -199,9 +196,10 @@ def test_a_campaign_kills_recovers_checks_and_says_so(tmp_path):
          'limit:=100', f'folder:={tmp_path}'], capture_output=True, text=True, timeout=400)
     report = json.loads(result.stdout)
     assert len(report['kills']) == 2, result.stderr
-    # The launch file has a process started again after a second; a recorder's death ends the run, which is resumed at once.
-    at_once = {kill['victim']: 0.0 if kill['victim'].startswith('recorder-') else 1.0 for kill in report['kills']}
-    assert all(kill['recovery_s'] > kill['started_again_s'] >= at_once[kill['victim']] for kill in report['kills']), report['kills']
+    # The launch file has a process started again after a second. A recorder's death ends the run, which goes on at once.
+    recorders = [kill for kill in report['kills'] if kill['victim'].startswith('recorder-')]
+    assert all(kill['recovery_s'] > kill['started_again_s'] > (0.0 if kill in recorders else 0.9) for kill in report['kills']), report
+    assert next(tmp_path.glob('*.out')).read_text().count('The recorder was killed') == len(recorders)
     assert report['power_cut']['recovery_s'] > 1.0 and report['power_cut']['at_s'] >= report['kills'][-1]['at_s']
     # So short a training solves nothing, and two kills do not hit eight kinds: the rest must hold.
     checks = {name: ok for name, ok in report['checks'].items() if 'solved' not in name and 'kind' not in name}
