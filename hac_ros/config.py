@@ -74,7 +74,7 @@ class ProcessConfig(Checked):
     """How the operating system runs a node that an arm waits for."""
 
     priority: int = option(0, 'Real-time priority of its threads (SCHED_FIFO), where the system permits it; the bridge has 1 and '
-                          'the guard 2 more; 0: none', low=0, high=90)
+                          'the guard 2 more; 0: none', low=0, high=88)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ SETUP_BYTES = 3 * 10**9
 RUN_BYTES = 5 * 10**8
 HIGHEST_DOMAIN = 101  # above it, DDS ports fall into the range that Linux gives to clients
 SHARED_MEMORY = Path('/dev/shm')
-REAL_TIME = 22       # the guard's of a deployment, docs/deploy.md
+REAL_TIME = 22       # the guard's of a deployment: 2 more than the launch file's priority, a test holds it
 # What draws films without a screen, by the names under which MuJoCo and PyOpenGL load it; one is enough.
 OPENGL = [('EGL', ['libEGL.so.1']), ('OSMesa', ['libOSMesa.so.8', 'libOSMesa.so.6', 'libOSMesa.so'])]
 # Of each, one is enough: chromium is Debian's name; Ubuntu has none without snap, but may have Chrome.

@@ -25,7 +25,7 @@ ARGUMENTS = {argument.name: argument for argument in (
     Argument('bundle', '', 'Folder of a bundle; empty: the shipped one', ()),
     Argument('task', 'reach', 'What it was trained for', ('reach', 'push', 'pick_and_place')),
     Argument('seed', '0', 'Decides the episodes', ()),
-    Argument('priority', '20', 'Real-time priority of the nodes and of the bare timers; 0: none', ()),
+    deploy.accepted()['priority'],      # the bare timers' too
 )}
 LIMIT = 5.0     # [ms] from state to command, for 99 of 100
 ALONE = 40.0    # [s] for which the machine is measured alone

@@ -20,8 +20,8 @@ from rclpy.signals import SignalHandlerOptions
 
 PATIENCE = 60.0     # [s] for what should take a second, on a busy machine
 TRIES = 4           # how often an episode is set up within that time, as long as it does not begin
-FORWARDED = ('bundle', 'robot', 'task', 'run', 'folder', 'seed', 'pace', 'priority', 'shadow', 'speed', 'dead_man', 'frame',
-             'allow_control_mismatch', 'log_level')
+FORWARDED = ('bundle', 'robot', 'task', 'run', 'folder', 'seed', 'pace', 'priority', 'shadow', 'speed', 'dead_man', 'watched',
+             'frame', 'allow_control_mismatch', 'log_level')
 
 
 class Stuck(RuntimeError):
@@ -67,17 +67,24 @@ class Deployment:
             shared_memory.clean(wait=True)
         return self.summary(first, time.monotonic() - began, problem)
 
+    def arguments(self) -> dict[str, str]:
+        """Return the arguments of the launch file.
+
+        Where time is stepped nothing can be late: nobody watches, and nobody keeps the cores from the rest of the machine.
+        """
+        clock = clock_of(self.pace)
+        unhurried = {'watched': 'false', 'priority': '0'} if clock == 'stepped' else {}
+        return {**{name: self.value[name] for name in FORWARDED if self.value[name]}, 'run': self.run,
+                'pace': repr(self.pace), 'clock': clock, 'autostart': 'true', **unhurried}
+
     @contextlib.contextmanager
     def started(self):
         """Run the launch file while the block lasts."""
-        pairs = {**{name: self.value[name] for name in FORWARDED if self.value[name]}, 'run': self.run,
-                 'pace': repr(self.pace), 'clock': clock_of(self.pace), 'autostart': 'true',
-                 'watched': 'false' if clock_of(self.pace) == 'stepped' else self.value['watched']}
         self.folder.log.mkdir(parents=True, exist_ok=True)
         with open(self.folder.log / 'deploy.out', 'ab') as output:
             process = subprocess.Popen(
                 [sys.executable, '-m', 'hac_ros.cli', 'launch', 'deploy.launch.xml',
-                 *(f'{key}:={value}' for key, value in pairs.items())],
+                 *(f'{key}:={value}' for key, value in self.arguments().items())],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output)
         self.process = process
         try:

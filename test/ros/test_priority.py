@@ -3,8 +3,9 @@ import os
 
 import pytest
 
-from hac_ros import topics
-from hac_ros.cli import launch
+from hac_ros import environment, topics
+from hac_ros.cli import deploy, launch
+from hac_ros.cli.deploy_emulated import Deployment
 from hac_ros.nodes import process
 
 RUN = 'prioritised'
@@ -32,7 +33,16 @@ def test_a_deployment_gives_all_nodes_that_act_the_priority(words, wanted):
     assert {node.values()['process.priority'] for node in plan if node.executable in ACTING} == {wanted}
 
 
+def test_the_doctor_tries_the_priority_of_a_deployments_guard():
+    assert environment.REAL_TIME == int(deploy.accepted()['priority'].default) + 2
+
+
+@pytest.mark.parametrize('pace, wanted', (('1.0', '20'), ('4.0', '20'), ('0.0', '0')))
+def test_an_emulated_deployment_has_it_unless_time_is_stepped(pace, wanted):
+    assert Deployment(deploy.complete({'pace': pace}), 1).arguments()['priority'] == wanted
+
+
 def test_a_priority_out_of_range_ends_the_node_with_one_line(processes, tmp_path):
-    guard = processes.start('guard', f'/{RUN}/worker_0', run=RUN, folder=tmp_path, process__priority=91)
+    guard = processes.start('guard', f'/{RUN}/worker_0', run=RUN, folder=tmp_path, process__priority=89)
     assert guard.wait(60) == process.REFUSED
     assert 'process.priority' in guard.log.read_text()
