@@ -7,6 +7,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from privileges import GIVE_UP_REAL_TIME
+
 from hac_ros import environment
 
 REPO = Path(__file__).resolve().parents[2]
@@ -61,12 +63,9 @@ def test_what_only_films_and_browser_tests_want_is_a_note():
     assert 'libegl1' in environment.find_opengl([('EGL', ['libno-such.so.1'])]).mend
 
 
-UNPRIVILEGED = """
-import os, resource
+UNPRIVILEGED = f"""
 from hac_ros import environment
-if os.geteuid() == 0:
-    os.setuid(65534)
-resource.setrlimit(resource.RLIMIT_RTPRIO, (0, 0))
+{GIVE_UP_REAL_TIME}
 before = os.sched_getscheduler(0)
 print(environment.find_real_time().found, os.sched_getscheduler(0) == before)
 """
