@@ -305,7 +305,8 @@ class ControllerConfig(LevelConfig):
                                low=0.01, high=1.0)
     gripper: str = option('servo', 'Who closes the fingers: a servo on the subgoal\'s opening, or the learnt policy',
                           choices=('servo', 'learned'))
-    punctual: bool = option(False, 'Scale the command so that the gripper goes straight and arrives as the attempt ends')
+    punctual: bool = option(False, 'Aim at each step at the point of the straight way where the gripper is due after it, so that '
+                            'it arrives as the attempt ends')
     # FetchEnv's finger is slow and springy (30,000 N/m, 1,000 N s/m, 104 kg): at 0.04 s these two put both poles
     # of the closed loop at 0.2, so that it is within 2 mm in 5 steps and does not overshoot.
     servo_gain: float = option(1.74, 'Servo: command for each metre that a finger is away', low=0.0, high=100.0)

@@ -42,7 +42,7 @@ class Controller:
         self.recording.expect(state)
         if subgoals.id != state.id:
             raise ValueError(f'subgoals of {subgoals.id} came, of {state.id} are wanted')
-        action = self.policy(self.features(state.observation, subgoals.value))
+        action = self.policy(self.features(state.observation, self._aim(state, subgoals)))
         exploring = self.explore & ~subgoals.testing
         if self.explore:
             action = np.where(exploring[:, None], self._explored(state, action), action)
@@ -65,6 +65,9 @@ class Controller:
     def _features(self, normalization: Normalization) -> ControllerFeatures:
         return ControllerFeatures(self.task, normalization)
 
+    def _aim(self, state: ArmState, subgoals: Subgoals) -> np.ndarray:
+        return waypoint(state.observation, subgoals, self.task.stride) if self.config.punctual else subgoals.value
+
     def _explored(self, state: ArmState, action: np.ndarray) -> np.ndarray:
         rng = generator(self.seed, 'controller_exploration', self.worker, state.id.round, state.id.step)
         random_share = 1.0 if self.untrained else self.config.random_share * self.exploration
@@ -72,24 +75,26 @@ class Controller:
 
     def _command(self, state: ArmState, subgoals: Subgoals, action: np.ndarray) -> np.ndarray:
         value = np.empty((self.arms, spaces.COMMAND.size))
-        value[:, :3] = action[:, :3] * subgoals.speed[:, None]
-        if self.config.punctual:
-            value[:, :3] *= punctual(state.observation, subgoals, self.task.stride)
+        value[:, :3] = action[:, :3] if self.config.punctual else action[:, :3] * subgoals.speed[:, None]
         value[:, 3] = action[:, 3] if action.shape[1] > 3 else servo(
             state.observation, subgoals.value[:, 3], self.config)
         return value.clip(-1.0, 1.0)
 
 
-def punctual(observation: np.ndarray, subgoals: Subgoals, stride: float) -> np.ndarray:
-    """Return (N, 3) factors on the command, 0 .. 1: the way that is left, over what full speed makes of the steps left.
+def waypoint(observation: np.ndarray, subgoals: Subgoals, stride: float) -> np.ndarray:
+    """Return (N, 4) subgoals of one control step: where on the straight way each gripper is due after it.
 
-    A learnt controller drives each axis fully until it is there: it comes on bent ways, and too early. What is struck on
-    the way feels speed and direction, so the planner has to be able to ask for both by a place and a time. Where the time
-    is too short, the longest axis has factor 1.
+    A controller that is shown the subgoal itself is there as soon as it can, on bent ways, and waits. What is struck on the
+    way feels speed and direction, so the planner has to be able to ask for both by a place and a time. Where the time is too
+    short, the way goes on at full speed: ``stride`` [m] a step along its longest axis, times ``Subgoals.speed``.
     """
-    way = np.abs(subgoals.value[:, :3] - spaces.gripper_position(observation))
-    farthest = stride * np.maximum(subgoals.steps_left, 1)
-    return way / np.maximum(farthest, way.max(axis=1))[:, None]
+    way = subgoals.value[:, :3] - spaces.gripper_position(observation)
+    longest = np.abs(way).max(axis=1)
+    due = 1.0 / np.maximum(subgoals.steps_left, 1)
+    share = np.minimum(due, stride * subgoals.speed / np.maximum(longest, stride * subgoals.speed))
+    aim = subgoals.value.copy()
+    aim[:, :3] -= way * (1.0 - share[:, None])
+    return aim
 
 
 def servo(observation: np.ndarray, opening: np.ndarray, config: ControllerConfig) -> np.ndarray:

@@ -59,6 +59,9 @@ class FlatController(Controller):
     def _features(self, normalization: Normalization) -> FlatFeatures:
         return FlatFeatures(self.task, normalization, self.config)
 
+    def _aim(self, state: ArmState, subgoals: Subgoals) -> np.ndarray:
+        return subgoals.value
+
     def _explored(self, state: ArmState, action: np.ndarray) -> np.ndarray:
         """As a planner explores: some arms act with the averaged actor and keep a share of the exploration."""
         config, some = self.config, self.exploiting

@@ -140,17 +140,6 @@ def test_speed_limits_the_command():
     assert (np.abs(controller.action[..., :3]).max(axis=-1) <= planner.speed + 1e-12).all()
 
 
-def test_a_punctual_controller_goes_straight_and_no_faster_than_the_time_that_is_left_asks_for():
-    configs = PlannerConfig(horizon=4, random_share=1.0, end_when_reached=False, **SMALL), ControllerConfig(
-        punctual=True, random_share=1.0, **SMALL)
-    planner, controller = play(*actors(configs=configs))
-    way = planner.subgoal[..., :3] - spaces.gripper_position(planner.observation[:-1])
-    command = np.abs(controller.action[..., :3])
-    time = REACH.stride * planner.steps_left[..., None]
-    assert (command <= np.abs(way) / np.maximum(time, np.abs(way).max(axis=-1, keepdims=True)) + 1e-12).all()
-    assert (command > 0).all() and set(np.unique(planner.steps_left)) == {1, 2, 3, 4}
-
-
 def test_states_out_of_order_are_refused():
     planner, simulation = actors()[0], PointMass(4, 0)
     simulation.reset(3)
