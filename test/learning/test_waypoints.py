@@ -8,16 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from point_mass import PointMass
 
-from hac_ros import records, spaces, tasks
+from hac_ros import records, tasks
 from hac_ros.config import ControllerConfig, PlannerConfig
 from hac_ros.learning import running_statistics
 from hac_ros.learning.controller import Controller, waypoint
-from hac_ros.learning.flat import actors
 from hac_ros.learning.learner import Learner
 from hac_ros.records import ArmState, Statistics, StepId, Subgoals
 
 sys.path.insert(0, str(Path(__file__).parents[2] / 'benchmarks'))
-from in_process import Training, collect  # noqa: E402
+from in_process import Training  # noqa: E402
+from precision import attempts  # noqa: E402
 
 REACH = tasks.by_name('reach')
 START = np.array([1.34, 0.75, 0.535])
@@ -88,7 +88,7 @@ def test_a_punctual_controller_commands_what_another_does_that_has_the_waypoint_
 
 
 def trained(punctual: bool):
-    """Return planner and controller of attempts of 4 steps after 13 rounds."""
+    """Return a training of the controller alone, of attempts of 4 steps, after 13 rounds."""
     planner = PlannerConfig(horizon=4, end_when_reached=False, centre='gripper', reach=0.1, updates=0.0, **SMALL)
     controller = ControllerConfig(punctual=punctual, strictness=0.3, elsewhere=0.06, updates=300.0, hidden=(64, 64))
     training = Training(REACH, lambda arms, purpose: PointMass(arms, 1, purpose=purpose), 16, 1, planner, controller)
@@ -97,25 +97,9 @@ def trained(punctual: bool):
     return training
 
 
-def way_of_attempts(training) -> tuple[np.ndarray, np.ndarray]:
-    """Return of the attempts that there was time for: distance at their end, and share of the way at half of their time."""
-    (weights, statistics), arms = training.recent, 64
-    simulation, (planner, controller) = training.simulate(arms, 'evaluation'), actors(REACH, *training.configs, arms, 1)
-    planner.begin(0, weights[records.PLANNER], statistics, True)
-    controller.begin(0, weights[records.CONTROLLER], statistics, False)
-    episodes, _ = collect(simulation, REACH, planner, controller, 0)
-    gripper = spaces.gripper_position(episodes.observation)
-    start = np.arange(0, REACH.steps - 3, 4)
-    wanted = episodes.subgoal[start, :, :3]
-    way = wanted - gripper[start]
-    fits = (np.abs(way).max(axis=-1) < 3 * REACH.stride) & (np.linalg.norm(way, axis=-1) > 0.05)
-    half = ((gripper[start + 2] - gripper[start]) * way).sum(axis=-1) / np.square(way).sum(axis=-1)
-    return np.linalg.norm(gripper[start + 4] - wanted, axis=-1)[fits], half[fits]
-
-
 def test_once_trained_it_arrives_as_the_attempt_ends_where_another_comes_early():
-    missed, half = way_of_attempts(trained(True))
+    missed, half = attempts(trained(True))
     assert np.median(missed) < 0.008
     assert 0.4 < np.median(half) < 0.6
-    _, early = way_of_attempts(trained(False))
+    _, early = attempts(trained(False))
     assert np.median(early) > 0.75
