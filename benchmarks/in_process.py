@@ -126,29 +126,39 @@ def preset(config, path: Path):
     return dataclasses.replace(config, **values)
 
 
+def options() -> argparse.ArgumentParser:
+    """Return what each training without ROS can be told, for ``parents`` of a parser: arms, seed and both levels' settings."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument('--arms', type=int, default=16)
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--planner', nargs='*', default=[], metavar='NAME=VALUE')
+    parser.add_argument('--controller', nargs='*', default=[], metavar='NAME=VALUE')
+    return parser
+
+
+def configured(given: argparse.Namespace, path: Path) -> tuple[PlannerConfig, ControllerConfig]:
+    """Return both levels' settings: a parameter file's, and over them what ``options`` were given."""
+    return (overridden(preset(PlannerConfig(), path), given.planner),
+            overridden(preset(ControllerConfig(), path), given.controller))
+
+
 def main():
     td3.prepare(1)
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, parents=[options()])
     parser.add_argument('--task', default='reach')
-    parser.add_argument('--arms', type=int, default=16)
     parser.add_argument('--rounds', type=int, default=12)
     parser.add_argument('--every', type=int, default=4)
     parser.add_argument('--episodes', type=int, default=100)
-    parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--confirm', type=int, default=500, help='fresh episodes after the last round')
     parser.add_argument('--policy', choices=('hierarchical', 'flat'), default='hierarchical')
     parser.add_argument('--normalization', choices=('live', 'frozen', 'none'), default='live')
     parser.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
-    parser.add_argument('--planner', nargs='*', default=[], metavar='NAME=VALUE')
-    parser.add_argument('--controller', nargs='*', default=[], metavar='NAME=VALUE')
     parser.add_argument('--flat', nargs='*', default=[], metavar='NAME=VALUE')
     arguments = parser.parse_args()
     task = tasks.by_name(arguments.task)
     path = PARAMETERS / f'{task.name}.yaml'
     simulate = lambda arms, purpose: Simulation(task, arms, arguments.seed, purpose=purpose)  # noqa: E731
-    given = [overridden(preset(kind(), path), getattr(arguments, name)) for kind, name in
-             ((PlannerConfig, 'planner'), (ControllerConfig, 'controller'), (FlatConfig, 'flat'))]
-    both = levels(arguments.policy, *given)
+    both = levels(arguments.policy, *configured(arguments, path), overridden(preset(FlatConfig(), path), arguments.flat))
     training = Training(task, simulate, arguments.arms, arguments.seed, both['planner'], both['controller'],
                         arguments.normalization, arguments.device)
     for round in range(arguments.rounds + 1):

@@ -13,10 +13,10 @@ import sys
 import time
 from pathlib import Path
 
-from in_process import PARAMETERS, Training, overridden, preset
+from in_process import PARAMETERS, Training, configured, options
 
 from hac_ros import evaluation, tasks
-from hac_ros.config import ControllerConfig, FetchConfig, PlannerConfig, RandomizationConfig
+from hac_ros.config import FetchConfig, RandomizationConfig
 from hac_ros.learning import td3
 from hac_ros.learning.bundle import Bundle, write_bundle
 from hac_ros.records import CONTROLLER, PLANNER
@@ -58,11 +58,9 @@ def command() -> str:
 
 def arguments() -> argparse.Namespace:
     """Return what was asked for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, parents=[options()])
     parser.add_argument('--task', required=True)
     parser.add_argument('--control', default='mocap')
-    parser.add_argument('--arms', type=int, default=16)
-    parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--rounds', type=int, required=True, help='most rounds')
     parser.add_argument('--first', type=int, default=8, help='round of the first evaluation')
     parser.add_argument('--every', type=int, default=8, help='rounds from one evaluation to the next')
@@ -71,8 +69,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument('--episodes', type=int, default=100)
     parser.add_argument('--confirm', type=int, default=500)
     parser.add_argument('--out', type=Path, required=True)
-    parser.add_argument('--planner', nargs='*', default=[], metavar='NAME=VALUE')
-    parser.add_argument('--controller', nargs='*', default=[], metavar='NAME=VALUE')
     return parser.parse_args()
 
 
@@ -81,8 +77,7 @@ def main():
     given = arguments()
     task = tasks.by_name(given.task, given.control)
     path = PARAMETERS / ('fetch_' * (given.control == 'fetch') + f'{task.name}.yaml')
-    configs = (overridden(preset(PlannerConfig(), path), given.planner),
-               overridden(preset(ControllerConfig(), path), given.controller))
+    configs = configured(given, path)
     training = Training(task, lambda arms, purpose: Simulation(task, arms, given.seed, purpose=purpose,
                                                                control=given.control), given.arms, given.seed, *configs)
     evaluator = evaluation.Evaluator(task, *configs, arms=ARMS, seed=given.seed, control=given.control)

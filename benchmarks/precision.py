@@ -1,18 +1,18 @@
 """How precisely a learnt controller is where the planner wanted it as an attempt ends.
 
-    python benchmarks/precision.py --task slide --rounds 20 --controller punctual=true strictness=0.3
+    python benchmarks/precision.py --task slide --rounds 20 --controller punctual=false
 
 Trains the controller alone, without ROS, on subgoals drawn uniformly, from the task's preset with what is given. Prints, every 10
 rounds, quartiles and 90 % of the gripper's distance from its subgoal [mm] as attempts without exploration end, and the share of the way that it
 has gone at half of their time, of those that there was time for: 0.5 is even, more is early.
 """
 import argparse
+import dataclasses
 
 import numpy as np
-from in_process import PARAMETERS, Training, collect, overridden, preset
+from in_process import PARAMETERS, Training, collect, configured, options
 
 from hac_ros import records, spaces, tasks
-from hac_ros.config import ControllerConfig, PlannerConfig
 from hac_ros.learning import td3
 from hac_ros.learning.flat import actors
 from hac_ros.simulation.simulation import Simulation
@@ -40,19 +40,15 @@ def attempts(training: Training) -> tuple[np.ndarray, np.ndarray]:
 
 def main():
     td3.prepare(1)
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, parents=[options()])
     parser.add_argument('--task', default='slide')
     parser.add_argument('--rounds', type=int, default=20)
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--planner', nargs='*', default=[], metavar='NAME=VALUE')
-    parser.add_argument('--controller', nargs='*', default=[], metavar='NAME=VALUE')
     given = parser.parse_args()
-    task, path = tasks.by_name(given.task), PARAMETERS / f'{given.task}.yaml'
-    alone = ['updates=0', 'start_updates=0', 'testing_rate=0', 'end_when_reached=false']
-    planner = overridden(preset(PlannerConfig(), path), [*alone, *given.planner])
-    controller = overridden(preset(ControllerConfig(), path), given.controller)
-    training = Training(task, lambda arms, purpose: Simulation(task, arms, given.seed, purpose=purpose), 16, given.seed, planner,
-                        controller)
+    task = tasks.by_name(given.task)
+    planner, controller = configured(given, PARAMETERS / f'{task.name}.yaml')
+    planner = dataclasses.replace(planner, updates=0.0, start_updates=0.0, testing_rate=0.0, end_when_reached=False)
+    training = Training(task, lambda arms, purpose: Simulation(task, arms, given.seed, purpose=purpose), given.arms, given.seed,
+                        planner, controller)
     for round in range(given.rounds + 1):
         training.run_round(round)
         if round and round % 10 == 0:

@@ -269,9 +269,9 @@ class PlannerConfig(LevelConfig):
                                  low=0.0, high=1.0)
     beside_share: float = option(0.0, 'Domain knowledge: share of samples that start while the gripper is beside the '
                                  'object', low=0.0, high=1.0)
-    directed_share: float = option(0.0, 'Domain knowledge: share of decisions beside the object while exploring',
+    directed_share: float = option(0.0, 'Domain knowledge: share of decisions beside the centre, such as the object, while exploring',
                                    low=0.0, high=1.0)
-    directed_spread: float = option(0.022, 'Standard deviation of such subgoals around the object [m]',
+    directed_spread: float = option(0.022, 'Standard deviation of such subgoals around the centre [m]',
                                     low=0.0, high=1.0)
 
     def __post_init__(self):

@@ -89,9 +89,8 @@ def waypoint(observation: np.ndarray, subgoals: Subgoals, stride: float) -> np.n
     short, the way goes on at full speed: ``stride`` [m] a step along its longest axis, times ``Subgoals.speed``.
     """
     way = subgoals.value[:, :3] - spaces.gripper_position(observation)
-    longest = np.abs(way).max(axis=1)
-    due = 1.0 / np.maximum(subgoals.steps_left, 1)
-    share = np.minimum(due, stride * subgoals.speed / np.maximum(longest, stride * subgoals.speed))
+    full = stride * subgoals.speed
+    share = np.minimum(1.0 / np.maximum(subgoals.steps_left, 1), full / np.maximum(np.abs(way).max(axis=1), full))
     aim = subgoals.value.copy()
     aim[:, :3] -= way * (1.0 - share[:, None])
     return aim

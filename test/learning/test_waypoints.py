@@ -13,10 +13,10 @@ from hac_ros.config import ControllerConfig, PlannerConfig
 from hac_ros.learning import running_statistics
 from hac_ros.learning.controller import Controller, waypoint
 from hac_ros.learning.learner import Learner
-from hac_ros.records import ArmState, Statistics, StepId, Subgoals
+from hac_ros.records import Statistics, StepId, Subgoals
 
 sys.path.insert(0, str(Path(__file__).parents[2] / 'benchmarks'))
-from in_process import Training  # noqa: E402
+from in_process import Training, arm_state  # noqa: E402
 from precision import attempts  # noqa: E402
 
 REACH = tasks.by_name('reach')
@@ -65,24 +65,20 @@ def test_the_opening_is_asked_for_at_once():
     assert waypoint(observation(START), subgoals(START + 0.1, 5), REACH.stride)[0, 3] == 0.02
 
 
-def arm_state(simulation, step: int) -> ArmState:
-    return ArmState(StepId('test', 0, 0, 0, step), REACH.observation.name, REACH.steps, simulation.observation,
-                    simulation.achieved_goal, simulation.desired_goal, simulation.reward, simulation.success)
-
-
 def test_a_punctual_controller_commands_what_another_does_that_has_the_waypoint_as_subgoal():
     statistics = Statistics(0, REACH.observation.name, running_statistics.empty(REACH.observation.size))
     configs = [ControllerConfig(punctual=punctual, **SMALL) for punctual in (True, False)]
     weights = dataclasses.replace(Learner(records.CONTROLLER, REACH, configs[0], 3).initial_weights(), updates=1)
     simulation = PointMass(1, 0)
     simulation.reset(0)
-    given_ = dataclasses.replace(subgoals(START + [0.05, -0.1, 0.02], 4), id=arm_state(simulation, 0).id)
-    shown = dataclasses.replace(given_, value=waypoint(simulation.observation, given_, REACH.stride))
+    state = arm_state(simulation, REACH, 0, 0)
+    proposed = dataclasses.replace(subgoals(START + [0.05, -0.1, 0.02], 4), id=state.id)
+    shown = dataclasses.replace(proposed, value=waypoint(simulation.observation, proposed, REACH.stride))
     commands = []
-    for config, wanted in zip(configs, (given_, shown)):
+    for config, wanted in zip(configs, (proposed, shown)):
         controller = Controller(REACH, config, 1, 0)
         controller.begin(0, weights, statistics, False)
-        commands.append(controller.act(arm_state(simulation, 0), wanted).value)
+        commands.append(controller.act(state, wanted).value)
     np.testing.assert_array_equal(*commands)
     assert np.abs(commands[0][0, :3]).max() > 0
 
