@@ -245,6 +245,10 @@ class PlannerConfig(LevelConfig):
                                   low=0.0, high=1.0)
     inside_share: float = option(0.5, 'Share of the other samples that start inside of an attempt', low=0.0, high=1.0)
     hindsight_share: float = option(0.5, 'Share of the other samples with hindsight action', low=0.0, high=1.0)
+    hindsight_from: int = option(0, 'Environment steps, of those kept for replay, from which sliding_share and hindsight_share fall',
+                                 low=0, high=10**9)
+    hindsight_until: int = option(0, 'Environment steps, of those kept, until which they fall; 0: never', low=0, high=10**9)
+    final_hindsight: float = option(0.15, 'What is left of both by then, as a share', low=0.0, high=1.0)
     exploiting_share: float = option(0.0, 'Share of the arms that act with the averaged actor and explore little',
                                      low=0.0, high=1.0)
     exploiting_exploration: float = option(0.25, 'Share of the exploration of the others that they keep',
@@ -287,6 +291,16 @@ class PlannerConfig(LevelConfig):
         if not self.fallen_until:
             return self.fallen_penalty
         return self.fallen_penalty * share_gone(steps, self.fallen_from, self.fallen_until)
+
+    def hindsight_after(self, steps: float) -> float:
+        """Return what is left of sliding_share and hindsight_share, as a share, by steps in replay.
+
+        A window in which the gripper gets faster tells that its end, asked for, gives that strike: a controller that goes there
+        evenly gives a softer one. Such samples start the learning; later their critics expect too much of what is asked for.
+        """
+        if not self.hindsight_until:
+            return 1.0
+        return 1.0 + (self.final_hindsight - 1.0) * share_gone(steps, self.hindsight_from, self.hindsight_until)
 
 
 @dataclass(frozen=True)

@@ -121,18 +121,23 @@ def planner_sample(data, rows: np.ndarray, count: int, config: PlannerConfig, ge
     reward = np.where(satisfied, 0.0, -(1.0 - discount) / (1.0 - config.gamma))
     worst = _missed_tests(data, windows, config) & (rng.random(count) < config.testing_penalty)
     if config.fallen_penalty > 0:
-        penalty = config.fallen_penalty_after(len(rows) * data['action'].shape[1])
+        penalty = config.fallen_penalty_after(_steps(data, rows))
         worst |= (end >= data['lost'][row]) & (rng.random(count) < penalty)
     reward[worst], discount[worst] = -1.0 / (1.0 - config.gamma), 0.0
     return Sample(observation, following, windows.goal, action, reward, discount, 1.0 - (end - start) / config.horizon)
 
 
+def _steps(data, rows: np.ndarray) -> int:
+    return len(rows) * data['action'].shape[1]
+
+
 def _windows(data, rows, count: int, config: PlannerConfig, rng) -> Windows:
     row = _episodes(data, rows, count, config, rng)
     start = _starts(data, row, config, rng)
-    sliding = rng.random(count) < config.sliding_share
+    left = config.hindsight_after(_steps(data, rows))
+    sliding = rng.random(count) < left * config.sliding_share
     inside = rng.random(count) < config.inside_share
-    hindsight = sliding | (rng.random(count) < config.hindsight_share)
+    hindsight = sliding | (rng.random(count) < left * config.hindsight_share)
     start = np.where(sliding | inside, start, data['first'][row, start].astype(np.int64))
     end = np.where(sliding, data['held'][row, start], data['end'][row, start]).astype(np.int64)
     return Windows(row, start, end, hindsight, _planner_goals(data, row, start, end, config, rng))

@@ -70,6 +70,20 @@ def test_a_hindsight_action_means_what_the_gripper_reached():
     np.testing.assert_allclose(subgoal, sample.following[:, :3], atol=1e-12)
 
 
+@pytest.mark.parametrize('ramp, left', [
+    ({}, 1.0), (dict(hindsight_from=1, hindsight_until=2), 1.0), (dict(hindsight_from=0, hindsight_until=2), 0.6),
+    (dict(hindsight_until=1), 0.2), (dict(hindsight_until=1, final_hindsight=0.0), 0.0)])
+def test_hindsight_actions_get_fewer_with_the_steps_in_replay(ramp, left):
+    once = ARMS * STEPS
+    ramp = {name: value * once if name != 'final_hindsight' else value for name, value in ramp.items()}
+    settings = {**PURE, 'sliding_share': 0.5, 'hindsight_share': 0.5, 'inside_share': 0.5, 'reach': 2.0}
+    sample, geometry = planner_samples(4000, **settings, **({'final_hindsight': 0.2} | ramp))
+    subgoal = geometry.subgoal(sample.observation, sample.action, sample.goal)[:, :3]
+    hindsight = np.abs(subgoal - sample.following[:, :3]).max(axis=1) < 1e-9
+    assert hindsight.mean() == pytest.approx(1.0 - (1.0 - 0.5 * left) ** 2, abs=0.03)
+    np.testing.assert_allclose(subgoal[~hindsight], np.tile([1.5, 0.9, 0.7], ((~hindsight).sum(), 1)), atol=1e-12)
+
+
 def test_an_unchanged_action_means_the_subgoal_that_was_commanded():
     sample, geometry = planner_samples(sliding_share=0.0, hindsight_share=0.0, inside_share=1.0, reach=2.0, **PURE)
     subgoal = geometry.subgoal(sample.observation, sample.action, sample.goal)[:, :3]
