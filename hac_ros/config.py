@@ -103,7 +103,8 @@ class EvaluationConfig(Checked):
 
     every: int = option(4, 'Rounds between evaluations', low=1, high=12)
     episodes: int = option(100, 'Episodes of an evaluation', low=1, high=10000)
-    bar: float = option(0.95, 'Success rate at which the run has reached its aim; above 1: never', low=0.0, high=2.0)
+    usual_bar: float = option(0.95, 'Success rate at which a run of the task has reached its aim: a preset gives it', low=0.01, high=1.0)
+    bar: float = option(0.0, 'Overrides usual_bar; above 1: never reached; 0: usual_bar holds', low=0.0, high=2.0)
     confirm: int = option(500, 'Fresh episodes that confirm the bar', low=1, high=100000)
     lag: int = option(4, 'Rounds that training may be ahead of the verdict of an evaluation', low=1, high=12)
     stop: bool = option(True, 'End the run when the bar is reached')
@@ -113,6 +114,11 @@ class EvaluationConfig(Checked):
                                    'three lies so far below the best mean of three before; 0: never', low=0.0, high=1.0)
     render_every: int = option(0, 'Rounds from one film to the next, made at the next evaluation, in the run\'s films/; 0: none',
                                low=0, high=10**6)
+
+    @property
+    def aim(self) -> float:
+        """Success rate at which the run has reached its bar."""
+        return self.bar or self.usual_bar
 
     @property
     def last_step(self) -> int:

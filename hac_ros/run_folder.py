@@ -29,7 +29,7 @@ GIT = 10.0     # [s] that git may take on a busy machine
 _NAME = re.compile(r'[A-Za-z][A-Za-z0-9_]{0,99}')
 _PACKAGES = ('numpy', 'torch', 'mujoco', 'gymnasium-robotics', 'rclpy')
 # Settings that say how long or how fast a run goes, not what it learns: a resumed run may change them.
-MAY_CHANGE = frozenset({'resume', 'folder', 'max_steps', 'limit', 'bar', 'confirm', 'stop', 'pace', 'threads',
+MAY_CHANGE = frozenset({'resume', 'folder', 'max_steps', 'limit', 'bar', 'usual_bar', 'confirm', 'stop', 'pace', 'threads',
                         'repeat_after', 'clock', 'render_every'})
 
 

@@ -141,7 +141,7 @@ class EvaluatorNode(Node):
 
     def wants_confirmation(self, success_rate: float) -> bool:
         """Whether fresh episodes shall confirm a success: once the bar is confirmed, only what seems to be better."""
-        return success_rate >= self.settings.bar and (self.best[0] < self.settings.bar or success_rate > self.best[0])
+        return success_rate >= self.settings.aim and (self.best[0] < self.settings.aim or success_rate > self.best[0])
 
     def film(self, pair) -> None:
         """Film a version; where that cannot be done, say so once and go on without films."""
@@ -164,7 +164,7 @@ class EvaluatorNode(Node):
     def keep(self, pair, report: evaluation.EvaluationReport, confirmed: float) -> None:
         """Write the bundle if it is the best so far; what was confirmed counts by its confirmation."""
         rank = _rank(report.success_rate, confirmed, report.mean_final_distance)
-        if rank < self.best or (confirmed != confirmed and self.best[0] >= self.settings.bar):
+        if rank < self.best or (confirmed != confirmed and self.best[0] >= self.settings.aim):
             return
         self.best = rank
         planner, controller, statistics = pair

@@ -126,7 +126,7 @@ class Recorder(Node):
         if round_ <= self.judged or not self.schedule.evaluates(round_):
             return
         self.judged = round_
-        if self.reached is None and values['evaluation/confirmed'] >= self.evaluation.bar:
+        if self.reached is None and values['evaluation/confirmed'] >= self.evaluation.aim:
             self.reached = {'round': round_, 'success_rate': values['evaluation/success_rate'],
                             'confirmed': values['evaluation/confirmed']}
             if self.evaluation.stop:
@@ -178,7 +178,7 @@ class Recorder(Node):
             self.reached['environment_steps'] = int(rows[self.reached['round'] - 1]['environment_steps'])
         self.result = {
             'run': self.config.run, 'task': self.config.task, 'seed': self.config.seed, 'reached': self.reached,
-            'bar': self.evaluation.bar, 'rounds': rounds, 'environment_steps': self.steps,
+            'bar': self.evaluation.aim, 'rounds': rounds, 'environment_steps': self.steps,
             'seconds': round(time.monotonic() - self.began, 3)}
         atomic_files.write_json(self.result_file, self.result)
         self.stopped.set_result(0)

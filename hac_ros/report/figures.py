@@ -28,7 +28,7 @@ def success(runs: list[RunHistory]):
     draw(left, runs, 'evaluation/success_rate', 'evaluation', BLUE)
     if len(runs) == 1:
         draw(left, runs, 'planner/success', 'training', GREY, lw=0.8)
-    bar = runs[0].setting('evaluation', 'bar', 2.0)
+    bar = runs[0].setting('evaluation', 'bar', 2.0) or runs[0].setting('evaluation', 'usual_bar')
     if bar <= 1.0:
         left.axhline(bar, color=RED, lw=0.8, ls='--', label=f'bar {bar:g}')
     finish(left, 'High level: success', 'share of episodes', ylim=(-0.03, 1.03))

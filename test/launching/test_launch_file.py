@@ -110,6 +110,8 @@ def test_a_worker_that_joins_has_a_node_that_ends_it_and_is_never_started_again(
 @pytest.mark.parametrize('given, node, name, value', [
     ({'pace': '1'}, 'mujoco_bridge', 'bridge.pace', 1.0),
     ({'bar': '1'}, 'recorder', 'evaluation.bar', 1.0),
+    ({'task': 'slide'}, 'recorder', 'evaluation.usual_bar', 0.8),
+    ({'task': 'slide'}, 'evaluator', 'evaluation.bar', 0.0),
     ({'arms': '4'}, 'planner', 'arms', 4),
     ({'folder': '123'}, 'recorder', 'folder', '123'),
     ({'run': 'e5'}, 'evaluator', 'run', 'e5'),

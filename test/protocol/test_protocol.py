@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hac_ros.config import EvaluationConfig
 from hac_ros.learning import running_statistics
 from hac_ros.protocol import Commit, Follower, Schedule, Turn, Versions, training_rounds
 from hac_ros.records import Moments, Statistics, StepId, Weights
@@ -157,6 +158,12 @@ def test_the_end_is_a_fixed_lag_after_the_weights_that_reached_the_bar():
     schedule = Schedule(every=4, lag=3, last_round=99)
     assert schedule.end(8) == schedule.permitted(7) == 11
     assert Schedule(4, 3, 9).end(8) == 10
+
+
+def test_a_bar_that_is_given_holds_in_place_of_the_presets():
+    assert EvaluationConfig(usual_bar=0.8).aim == 0.8
+    assert EvaluationConfig(usual_bar=0.8, bar=0.95).aim == 0.95
+    assert EvaluationConfig(usual_bar=0.8, bar=2.0).aim == 2.0
 
 
 def test_rounds_beyond_the_last_are_not_evaluated():
