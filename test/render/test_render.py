@@ -8,7 +8,7 @@ import imageio.v2 as imageio
 import numpy as np
 import pytest
 
-from hac_ros import films, records, tasks
+from hac_ros import films, records, shipped, tasks
 from hac_ros.cli import main, render
 from hac_ros.cli.evaluate import chosen
 from hac_ros.config import ControllerConfig, PlannerConfig
@@ -193,7 +193,8 @@ def test_slide_is_filmed_in_its_own_view(opengl, tmp_path):
     assert decoded[0].shape == (48, 64, 3) and len(decoded) == 51 + films.HOLD and decoded[0].std() > 20
 
 
-def test_where_no_bundle_is_shipped_one_is_asked_for(capsys, tmp_path):
+def test_where_no_bundle_is_shipped_one_is_asked_for(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(shipped, 'FOLDER', tmp_path / 'none')
     assert main(['render', 'task:=slide', f'out:={tmp_path}/out']) == 2
     assert 'no bundle of slide in control mode mocap comes with this hac_ros' in capsys.readouterr().err
     assert not (tmp_path / 'out').exists()
