@@ -15,7 +15,7 @@ import numpy as np
 import yaml
 
 from hac_ros import probes, tasks
-from hac_ros.config import ControllerConfig, FlatConfig, FlatLevelConfig, PlannerConfig, levels
+from hac_ros.config import ControllerConfig, EvaluationConfig, FlatConfig, FlatLevelConfig, PlannerConfig, levels
 from hac_ros.learning import running_statistics, td3
 from hac_ros.learning.flat import actors
 from hac_ros.learning.learner import Learner
@@ -118,11 +118,11 @@ def overridden(config, settings: list[str]):
 
 
 def preset(config, path: Path):
-    """Return ``config`` with what a parameter file says of its level."""
-    level = {PlannerConfig: 'planner', ControllerConfig: 'controller', FlatConfig: 'flat'}[type(config)]
+    """Return ``config`` with what a parameter file says of its part of the settings."""
+    part = {PlannerConfig: 'planner', ControllerConfig: 'controller', FlatConfig: 'flat', EvaluationConfig: 'evaluation'}[type(config)]
     parameters = yaml.safe_load(path.read_text())['/**']['ros__parameters'] if path.exists() else {}
-    values = {name.removeprefix(f'{level}.'): tuple(value) if isinstance(value, list) else value
-              for name, value in parameters.items() if name.startswith(f'{level}.')}
+    values = {name.removeprefix(f'{part}.'): tuple(value) if isinstance(value, list) else value
+              for name, value in parameters.items() if name.startswith(f'{part}.')}
     return dataclasses.replace(config, **values)
 
 

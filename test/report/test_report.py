@@ -14,7 +14,7 @@ from hac_ros import run_history
 from hac_ros.cli import main, report
 from hac_ros.diagnosis import CROWD, crowded, diagnose, is_collapsed, spread
 from hac_ros.report import curves, maps, outcomes, page
-from hac_ros.report.figures import PLOTS
+from hac_ros.report.figures import PLOTS, success
 
 CORNER = (0.9, -0.9, 0.8, 0.0)
 
@@ -56,6 +56,15 @@ class Page(html.parser.HTMLParser):
 def test_a_healthy_run_has_no_warnings(runs):
     assert diagnose(runs['healthy']) == []
     assert runs['healthy'].columns['evaluation/success_rate'][-1] == 1.0
+
+
+@pytest.mark.parametrize('evaluation, drawn', [
+    ({'bar': 0.0, 'usual_bar': 0.8}, ['bar 0.8']), ({'bar': 0.9, 'usual_bar': 0.8}, ['bar 0.9']),
+    ({'bar': 0.7}, ['bar 0.7']), ({'bar': 2.0, 'usual_bar': 0.8}, []), ({}, [])])
+def test_the_bar_is_drawn_that_the_run_had_to_reach(runs, evaluation, drawn):
+    config = {**runs['healthy'].config, 'settings': {**runs['healthy'].config['settings'], 'evaluation': evaluation}}
+    axes = success([dataclasses.replace(runs['healthy'], config=config)]).axes[0]
+    assert [line.get_label() for line in axes.lines if line.get_label().startswith('bar')] == drawn
 
 
 @pytest.mark.parametrize('name', ['frozen', 'frozen_place'])
