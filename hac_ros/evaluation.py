@@ -86,7 +86,7 @@ class Evaluator:
                 return None
             round_ = run_round(self.simulation, self.planner, self.controller, first_round + number,
                                (planner, controller), statistics, explore=False)
-            found.append(_measured(round_, min(arms, episodes - number * arms), *self.levels))
+            found.append(_measured(round_, min(arms, episodes - number * arms), *self.levels, planner.updates))
         probe_accuracy = float('nan')
         if self.probe_arms is not None:
             probe_accuracy = probes.accuracy(self.probe_arms, self.probe_controller, controller, statistics)
@@ -166,11 +166,11 @@ class _Measured:
     out_of_reach: float
 
 
-def _measured(round_: Round, count: int, high: PlannerLevel, low: ControllerLevel) -> _Measured:
+def _measured(round_: Round, count: int, high: PlannerLevel, low: ControllerLevel, updates: int) -> _Measured:
     planner = round_.planner
     distance = np.linalg.norm(planner.achieved_goal[-1] - planner.desired_goal, axis=-1)
     return _Measured(planner.success[-1, :count], distance[:count], round_.reward[1:, :count].sum(axis=0),
-                     high.returns(planner)[:count], low.returns(round_.controller).T[:count],
+                     high.returns(planner, updates)[:count], low.returns(round_.controller).T[:count],
                      proposals.of_episodes(planner, count, low.task.gripper_locked),
                      low.measure(round_.controller)['controller/accuracy'], high.out_of_reach(planner))
 

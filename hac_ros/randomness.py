@@ -5,6 +5,7 @@ Philox is counter-based (Salmon et al., "Parallel random numbers: as easy as 1, 
 a generator costs microseconds.
 """
 import hashlib
+from functools import lru_cache
 
 import numpy as np
 
@@ -17,7 +18,12 @@ def generator(seed: int, purpose: str, *key: int) -> np.random.Generator:
     """
     if len(key) > 3:
         raise ValueError(f'a random key has at most 3 integers, got {len(key)}')
-    digest = hashlib.blake2b(f'{seed}/{purpose}'.encode(), digest_size=16).digest()
     counter = np.zeros(4, dtype=np.uint64)
     counter[1:1 + len(key)] = key    # word 0 is the generator's own running count
-    return np.random.Generator(np.random.Philox(key=np.frombuffer(digest, dtype=np.uint64), counter=counter))
+    return np.random.Generator(np.random.Philox(key=_philox_key(seed, purpose), counter=counter))
+
+
+@lru_cache(maxsize=1024)
+def _philox_key(seed: int, purpose: str) -> np.ndarray:
+    digest = hashlib.blake2b(f'{seed}/{purpose}'.encode(), digest_size=16).digest()
+    return np.frombuffer(digest, dtype=np.uint64)     # read-only

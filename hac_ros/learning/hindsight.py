@@ -107,8 +107,9 @@ def planner_sample(data, rows: np.ndarray, count: int, config: PlannerConfig, ge
                    rng: np.random.Generator) -> Sample:
     """Return ``count`` samples of decisions that last one to ``horizon`` steps.
 
-    A decision of h steps has discount gamma ** (h / horizon) and, if the goal is not reached at its end, reward
-    -(1 - discount) / (1 - gamma): the worst value is -1 / (1 - gamma) for any length.
+    A decision of h steps has discount g ** (h / horizon) and, if the goal is not reached at its end, reward
+    -(1 - discount) / (1 - gamma): the worst value is -1 / (1 - gamma) for any length, and for any g, the present
+    discount (``config.gamma_after``), so that critics need not learn another unit when it rises.
     """
     windows = _unsatisfied(_windows(data, rows, 2 * count, config, rng), data, count, config, rng)
     row, start, end = windows.row, windows.start, windows.end
@@ -116,7 +117,7 @@ def planner_sample(data, rows: np.ndarray, count: int, config: PlannerConfig, ge
     reached = spaces.gripper_position(following)
     position = np.where(windows.hindsight[:, None], reached, data['subgoal'][row, start, :3])
     action = geometry.action(observation, position, data['action'][row, start, 3], windows.goal)
-    discount = config.gamma ** ((end - start) / config.horizon)
+    discount = config.gamma_after(_steps(data, rows)) ** ((end - start) / config.horizon)
     satisfied = _at(data['achieved_goal'][row, end], windows.goal, config.goal_tolerance)
     reward = np.where(satisfied, 0.0, -(1.0 - discount) / (1.0 - config.gamma))
     worst = _missed_tests(data, windows, config) & (rng.random(count) < config.testing_penalty)

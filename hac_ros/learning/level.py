@@ -233,13 +233,15 @@ class PlannerLevel:
     def starts(self, data, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return data['observation'][rows, 0], data['desired_goal'][rows]
 
-    def returns(self, episodes: Episodes) -> np.ndarray:
+    def returns(self, episodes: Episodes, updates: int = 0) -> np.ndarray:
         """Return (N,) the discounted return of each episode, in the unit of the critics: -1 / (1 - gamma) .. 0.
 
-        The last step's reward is taken to last for ever: a goal that is held, or never reached, counts as such.
+        updates: gradient steps that the critics have made, by which the discount is the one that they learn with. The
+        last step's reward is taken to last for ever: a goal that is held, or never reached, counts as such.
         """
         missed = np.linalg.norm(episodes.achieved_goal[1:] - episodes.desired_goal, axis=-1) > self.config.goal_tolerance
-        share = self.config.gamma ** (np.arange(episodes.steps + 1) / self.config.horizon)
+        gamma = self.config.gamma_after(self.config.steps_after(updates))
+        share = gamma ** (np.arange(episodes.steps + 1) / self.config.horizon)
         weight = np.append(-np.diff(share)[:-1], share[-2])     # of each step; of the last with all that follows
         return -(missed * weight[:, None]).sum(axis=0) / (1.0 - self.config.gamma)
 

@@ -24,6 +24,7 @@ class MocapMode:
         self.control = MocapControl(task, self.model, self.data)
         self.readout = Readout(task, self.model, self.data)
         self.start_state = self.settled.state()
+        self.object_address = self.settled.object_address() if task.has_object else None
 
     def reset(self, keyed: Callable[[str, int], np.random.Generator]) -> np.ndarray:
         """Start the episodes of all arms; return their goals (N, 3) [m]. ``keyed(purpose, arm)`` gives randomness."""
@@ -33,8 +34,7 @@ class MocapMode:
         start = draw(self.task, self.settled, rng)
         mujoco.mj_setState(self.model, self.data[arm], self.start_state, STATE)
         if start.object is not None:
-            address = self.settled.object_address()
-            self.data[arm].qpos[address:address + 2] = start.object
+            self.data[arm].qpos[self.object_address:self.object_address + 2] = start.object
         mujoco.mj_forward(self.model, self.data[arm])
         return start.goal
 

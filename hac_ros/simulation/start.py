@@ -3,6 +3,7 @@
 Equal to FetchEnv draw by draw: from the same generator come the same object and goal.
 """
 import copy
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -94,10 +95,10 @@ def draw(task: Task, settled: Settled, rng: np.random.Generator) -> Start:
 
 def draw_object(settled: Settled, rng: np.random.Generator) -> np.ndarray:
     """Return the object's x, y [m], (2,): uniform in its square, clear of the gripper. Source: _reset_sim."""
-    half = settled.scene.object_range
-    centre = position = settled.gripper[:2]
-    while np.linalg.norm(position - centre) < constants.OBJECT_CLEARANCE:
+    half, centre, offset = settled.scene.object_range, settled.gripper[:2], np.zeros(2)
+    while math.hypot(*offset) < constants.OBJECT_CLEARANCE:
         position = centre + rng.uniform(-half, half, size=2)
+        offset = position - centre
     return position
 
 

@@ -104,6 +104,15 @@ def test_decisions_of_any_length_have_the_same_worst_value():
     np.testing.assert_allclose(sample.reward + sample.discount * worst, worst, rtol=1e-12)
 
 
+@pytest.mark.parametrize('ramp, expected', [
+    ({}, 0.92), (dict(gamma_from=1, gamma_until=2), 0.92), (dict(gamma_until=2), 0.96), (dict(gamma_until=1), 0.98)])
+def test_the_discount_rises_with_the_steps_in_replay_and_the_worst_value_stays(ramp, expected):
+    ramp = {name: steps * ARMS * STEPS for name, steps in ramp.items()}
+    sample, _ = planner_samples(gamma=0.92, final_gamma=0.98, future_share=0.0, **ramp, **PURE)
+    assert sample.discount.min() == pytest.approx(expected)     # of decisions of the whole horizon
+    np.testing.assert_allclose(sample.reward - sample.discount / 0.08, -1.0 / 0.08, rtol=1e-12)
+
+
 def test_a_missed_test_is_learnt_as_the_worst_value_and_ends():
     tested = {'testing': np.ones((STEPS, ARMS), dtype=bool)}
     settings = PURE | dict(sliding_share=0.0, inside_share=0.0, hindsight_share=0.0, testing_penalty=1.0)

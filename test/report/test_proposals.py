@@ -104,3 +104,11 @@ def test_the_return_lasts_beyond_the_end_of_the_episode(reached, value):
     if reached is not None:
         achieved[reached + 1:] = 1.0
     assert level.returns(dataclasses.replace(episode(None), achieved_goal=achieved)) == pytest.approx([value])
+
+
+@pytest.mark.parametrize('updates, gamma', [(0, 0.9), (30, 0.99), (300, 0.99)])
+def test_the_return_has_the_discount_that_its_critics_learn_with(updates, gamma):
+    level = PlannerLevel(REACH, dataclasses.replace(PLANNER, gamma=0.9, final_gamma=0.99, gamma_from=50, gamma_until=100, updates=300.0))
+    achieved = np.zeros((7, 1, 3))
+    achieved[6:] = 1.0
+    assert level.returns(dataclasses.replace(episode(None), achieved_goal=achieved), updates) == pytest.approx([-(1 - gamma) / 0.1])
