@@ -64,19 +64,21 @@ def _gripper(simulation: Simulation) -> np.ndarray:
     return spaces.gripper_position(simulation.observation)
 
 
+def _in_words(speed: np.ndarray, distance: np.ndarray) -> str:
+    low, middle, high = np.quantile(distance, (0.1, 0.5, 0.9))
+    return f'speed {np.median(speed):.2f} m/s, distance {middle:.2f} m ({low:.2f} to {high:.2f})'
+
+
 def main():
     simulation = Simulation(tasks.by_name('slide'), ARMS, SEED)
     goals = np.concatenate([_goals(simulation, round_) for round_ in range(20)])
     print(f'goals: {np.quantile(goals, (0.1, 0.5, 0.8, 0.9, 1.0)).round(2)} m away (10, 50, 80, 90, 100 % of {len(goals)})')
     for share in (0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0):
-        speed, distance = strike(simulation, share)
-        low, middle, high = np.quantile(distance, (0.1, 0.5, 0.9))
-        print(f'comes at {share:.1f}: speed {np.median(speed):.2f} m/s, distance {middle:.2f} m ({low:.2f} to {high:.2f})')
+        print(f'comes at {share:.1f}: {_in_words(*strike(simulation, share))}')
     for share in (0.8, 0.9, 0.95, 1.0):
         speed, distance = strike(simulation, share, share, PLACES)
-        low, middle, high = np.quantile(distance, (0.1, 0.5, 0.9))
-        print(f'at {share:.2f} throughout: speed {np.median(speed):.2f} m/s, distance {middle:.2f} m ({low:.2f} to {high:.2f}), '
-              f'farthest {distance.max():.2f} m from {1000 * PLACES[distance.argmax()]:.0f} mm behind')
+        print(f'at {share:.2f} throughout: {_in_words(speed, distance)}, farthest {distance.max():.2f} m from '
+              f'{1000 * PLACES[distance.argmax()]:.0f} mm behind')
 
 
 if __name__ == '__main__':

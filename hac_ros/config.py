@@ -293,6 +293,9 @@ class PlannerConfig(LevelConfig):
         super().__post_init__()
         check_shares(self, 'future_share', 'miss_share', 'stay_share')
         check_shares(self, 'moved_share', 'lifted_share')
+        if self.gamma_until and self.final_gamma < self.gamma:
+            raise ValueError(f'{type(self).__name__}.final_gamma: {self.final_gamma} came with gamma_until {self.gamma_until}, at least '
+                             f'gamma ({self.gamma}) is wanted: the discount rises')
 
     def gamma_after(self, steps: float) -> float:
         """Return the discount over one decision by steps in replay: 1 - gamma falls geometrically.
@@ -373,6 +376,7 @@ class FlatLevelConfig(PlannerConfig):
     """The one level of a flat policy: made by ``levels``, which lets it have what the hierarchy has."""
 
     stay_share: float = option(0.0, 'Not used: HER has no such goals', low=0.0, high=0.0)
+    gamma_until: int = option(0, 'Not used: HER has one discount', low=0, high=0)
 
 
 def levels(policy: str, planner: PlannerConfig, controller: ControllerConfig,
@@ -387,7 +391,7 @@ def levels(policy: str, planner: PlannerConfig, controller: ControllerConfig,
     values = {item.name: getattr(planner, item.name) for item in dataclasses.fields(planner)} | vars(flat)
     values |= {name: getattr(planner, name) + getattr(controller, name) for name in ('updates', 'start_updates')}
     return {'planner': dataclasses.replace(planner, updates=0.0, start_updates=0.0),
-            'controller': FlatLevelConfig(**values | {'stay_share': 0.0})}
+            'controller': FlatLevelConfig(**values | {'stay_share': 0.0, 'gamma_until': 0})}
 
 
 @dataclass(frozen=True)

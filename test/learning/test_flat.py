@@ -54,6 +54,12 @@ def test_missed_goals_are_its_own_to_choose():
     assert len(np.unique(sample.goal, axis=0)) == ARMS      # where each arm was last
 
 
+def test_its_discount_does_not_rise_with_the_planners():
+    rising = dataclasses.replace(PLANNER, gamma=0.9, final_gamma=0.95, gamma_until=1)     # less than FlatConfig.gamma
+    made = config.levels('flat', rising, CONTROLLER, FlatConfig())['controller']
+    assert made.gamma_until == 0 and made.gamma_after(10**6) == FlatConfig().gamma
+
+
 def test_its_samples_begin_beside_the_object_as_the_planners_do():
     one = level.of_number(records.CONTROLLER, PICK, dataclasses.replace(LEVELS['controller'], beside_share=1.0))
     sample = one.sample(one.rows(passing(records.CONTROLLER)), np.array([0]), 500, rng())

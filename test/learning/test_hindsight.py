@@ -113,6 +113,11 @@ def test_the_discount_rises_with_the_steps_in_replay_and_the_worst_value_stays(r
     np.testing.assert_allclose(sample.reward - sample.discount / 0.08, -1.0 / 0.08, rtol=1e-12)
 
 
+def test_a_discount_that_would_fall_is_refused():
+    with pytest.raises(ValueError, match=r'PlannerConfig.final_gamma: 0.0 came with gamma_until 9, at least gamma \(0.9\) is wanted'):
+        PlannerConfig(gamma=0.9, gamma_until=9)
+
+
 def test_a_missed_test_is_learnt_as_the_worst_value_and_ends():
     tested = {'testing': np.ones((STEPS, ARMS), dtype=bool)}
     settings = PURE | dict(sliding_share=0.0, inside_share=0.0, hindsight_share=0.0, testing_penalty=1.0)
