@@ -145,6 +145,7 @@ class LevelConfig(Checked):
 
     learning_rate: float = option(1e-3, 'Step size of Adam, actor and critics', low=1e-7, high=0.1)
     hidden: tuple[int, ...] = option((256, 256), 'Units of each hidden layer', low=1, high=4096)
+    critics: int = option(2, 'Critics, the least of whose values is the target; 2: twins, as in TD3', low=1, high=10)
     layer_norm: bool = option(False, 'Normalise the hidden layers of the critics (LayerNorm)')
     actor_layer_norm: bool = option(False, 'Normalise those of the actor too: without it, units of a long training die')
     gamma: float = option(0.92, 'Discount over one decision', low=0.0, high=0.9999)

@@ -71,7 +71,7 @@ class Td3:
         self.config, self.lowest, self.device = config, lowest, torch.device(device)
         self.map = torch.from_numpy(np.asarray(action_map, dtype=np.float32)).to(self.device)
         self.actor_net = Perceptron((inputs, *config.hidden, actions), 1, config.actor_layer_norm)
-        self.critic_net = Perceptron((inputs + self.map.shape[1], *config.hidden, 1), 2, config.layer_norm)
+        self.critic_net = Perceptron((inputs + self.map.shape[1], *config.hidden, 1), config.critics, config.layer_norm)
         self.first_net = Perceptron(self.critic_net.sizes, 1, config.layer_norm)
         self.actor, self.critic = (net.initial(rng).to(self.device) for net in (self.actor_net, self.critic_net))
         self.averaged, self.actor_target = self.actor.clone(), self.actor.clone()
@@ -106,8 +106,8 @@ class Td3:
 
     @torch.no_grad()
     def value(self, inputs: torch.Tensor, context: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
-        """Return what the critics expect (B,), the lesser of both, on the CPU; arguments as in Batch, (B, ...)."""
-        joined = self._joined(*(given.to(self.device) for given in (inputs, context, action)), 2)
+        """Return what the critics expect (B,), the least of all, on the CPU; arguments as in Batch, (B, ...)."""
+        joined = self._joined(*(given.to(self.device) for given in (inputs, context, action)), self.config.critics)
         return self.critic_net.forward(self.critic_layers, joined)[0].amin(dim=0).squeeze(-1).cpu()
 
     @torch.no_grad()
@@ -180,17 +180,18 @@ class Td3:
         self.hold = 0 if critics else HOLD
 
     def target(self, batch: Batch) -> torch.Tensor:
-        """Return the value (B,) that both critics are drawn to, within [lowest, 0]."""
+        """Return the value (B,) that all critics are drawn to, within [lowest, 0]."""
         scale = self.config.target_noise
         noise = (batch.noise * scale).clamp_(-CLIP_NOISE * scale, CLIP_NOISE * scale)
         proposed = torch.tanh(self.actor_net.forward(self.actor_target_layers, batch.following[None])[0][0])
         action = (proposed + noise).clamp_(-1.0, 1.0)
-        value = self.critic_net.forward(self.critic_target_layers, self._joined(batch.following, batch.following_context, action, 2))[0]
+        joined = self._joined(batch.following, batch.following_context, action, self.config.critics)
+        value = self.critic_net.forward(self.critic_target_layers, joined)[0]
         return (batch.reward + batch.discount * value.amin(dim=0).squeeze(-1)).clamp_(self.lowest, 0.0)
 
     def _update_critics(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         value, cache = self.critic_net.forward(
-            self.critic_layers, self._joined(batch.inputs, batch.context, batch.action, 2))
+            self.critic_layers, self._joined(batch.inputs, batch.context, batch.action, self.config.critics))
         error = value - self.target(batch)[None, :, None]
         self.critic_net.backward(self.critic_layers, cache, error * (2.0 / error.shape[1]), self.critic_gradient_layers)
         self.critic_adam.step(self.critic_gradient)

@@ -64,6 +64,21 @@ def test_targets_ignore_what_follows_where_the_discount_is_zero():
     assert td3().target(batch(-3.0, 0.0)).eq(-3.0).all()
 
 
+@pytest.mark.parametrize('critics', [1, 2, 5])
+def test_the_least_of_all_critics_is_the_target_and_each_of_them_learns(critics):
+    learner, given = td3(critics=critics, target_noise=0.0), batch(-1.0)
+    actions = torch.tanh(learner.actor_net.forward(learner.actor_target_layers, given.following[None])[0][0])
+    joined = torch.cat((given.following, actions), dim=1)
+    alone = Perceptron(learner.critic_net.sizes)
+    values = [alone.forward([(weight[i:i + 1], bias[i:i + 1]) for weight, bias in learner.critic_target_layers], joined[None])[0]
+              for i in range(critics)]
+    expected = (-1.0 + 0.9 * torch.stack(values).amin(dim=0).flatten()).clamp(-10.0, 0.0)
+    torch.testing.assert_close(learner.target(given), expected)
+    first = learner.critic_net.views(learner.critic)[0][0].clone()
+    learner.update(given)
+    assert first.ne(learner.critic_layers[0][0]).flatten(1).any(dim=1).tolist() == [True] * critics
+
+
 def test_target_networks_follow_slowly():
     learner = td3(tau=0.01)
     before, start = learner.critic.clone(), learner.critic_target.clone()
