@@ -12,6 +12,7 @@ import dataclasses
 import json
 import multiprocessing
 import statistics
+import sys
 import time
 from pathlib import Path
 
@@ -167,12 +168,18 @@ def main():
     with concurrent.futures.ProcessPoolExecutor(options.processes, spawn) as pool:
         jobs = [pool.submit(train, options.task, *each, options.steps, options.every, options.episodes, options.confirm)
                 for each in due]
+        failed = 0
         for job in concurrent.futures.as_completed(jobs):
+            if job.exception() is not None:     # what the others measure is kept
+                failed += 1
+                print(f'{due[jobs.index(job)]} failed: {job.exception()!r}', flush=True)
+                continue
             runs.append(job.result())
             runs.sort(key=lambda run: (run['steps'], list(VARIANTS).index(run['variant']), run['seed']))
             atomic_files.write_json(path, runs)
             path.with_suffix('.md').write_text(table(options.task, options.steps, runs), encoding='utf-8')
             print(job.result(), flush=True)
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == '__main__':

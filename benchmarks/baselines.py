@@ -41,13 +41,17 @@ def ours(name: str, task: str, seed: int, limit: float, _python: str) -> list[di
         words = {'task': task, 'policy': OURS[name], 'seed': seed, 'run': 'baseline', 'folder': folder, 'stop': 'false',
                  'bar': 2.0, 'max_steps': 10**8}     # no confirmations: nobody else is confirmed either
         command = [sys.executable, '-m', 'hac_ros.cli', 'train', *(f'{key}:={value}' for key, value in words.items())]
-        began, seen = time.monotonic(), {}
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        began, seen, log = time.monotonic(), {}, Path(folder) / 'printed'
+        with log.open('wb') as printed:
+            process = subprocess.Popen(command, stdout=printed, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         try:
             while process.poll() is None and time.monotonic() - began < limit:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(POLL)
                 look(Path(folder) / 'baseline' / 'metrics.csv', time.monotonic() - began, seen)
+            if process.poll() is not None:      # it has neither a bar nor an end: what it says is no measurement
+                raise RuntimeError(f'{name}: ended by itself with status {process.returncode}: '
+                                   f'{log.read_text(errors="replace").strip().splitlines()[-1:]}')
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(GRACE)

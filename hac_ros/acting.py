@@ -1,8 +1,12 @@
 """Acting from a bundle, without learners: what it must fit, and the one pair that acts in every round."""
+import dataclasses
+
 from hac_ros import tasks
-from hac_ros.config import ActingConfig, RunConfig
-from hac_ros.learning.bundle import Bundle, read_bundle
+from hac_ros.config import ActingConfig, FetchConfig, RunConfig
+from hac_ros.learning.bundle import Bundle, level_config, read_bundle
 from hac_ros.records import LEVELS, Statistics, Weights
+
+MOCAP_SCALE = 0.705    # FetchEnv's observed velocity as a share of the displacement in a step
 
 
 def chosen_bundle(acting: ActingConfig, run: RunConfig) -> Bundle | None:
@@ -15,6 +19,25 @@ def chosen_bundle(acting: ActingConfig, run: RunConfig) -> Bundle | None:
         return None
     tasks.by_name(run.task, run.control)
     return read_bundle(acting.bundle, run.task, None if acting.allow_control_mismatch else run.control)
+
+
+def motion(declared: FetchConfig, bundle: Bundle | None) -> FetchConfig:
+    """Return how the commands of ``bundle`` become motions of a Fetch: as they did when it was trained.
+
+    A policy that was trained in control mode mocap has no such settings: what is declared holds, with velocities as FetchEnv
+    observes them. Raises ValueError for a setting that is declared otherwise than both its default and the bundle's.
+    """
+    if bundle is None:
+        return declared
+    if bundle.control == 'mocap':
+        return dataclasses.replace(declared, velocity_scale=MOCAP_SCALE)
+    trained, usual = level_config(FetchConfig, bundle.settings.get('fetch', vars(declared))), FetchConfig()
+    for item in dataclasses.fields(FetchConfig):
+        came, wanted = getattr(declared, item.name), getattr(trained, item.name)
+        if came not in (wanted, getattr(usual, item.name)):
+            raise ValueError(f'fetch.{item.name}: {came} came, the bundle was trained with {wanted}: leave it out; '
+                             'speed:= slows a deployment down')
+    return trained
 
 
 class Frozen:

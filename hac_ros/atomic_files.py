@@ -1,17 +1,22 @@
 """Files that are either the old one or the new one, whatever happens in between.
 
 A file is written under a temporary name in its own folder, synced, renamed, and the folder is synced: a crash, a
-power cut or a full disk leaves the old file as it was. Leftovers of a crash begin with ``.`` and hold ``.part-``.
+power cut or a full disk leaves the old file as it was. Leftovers of a crash begin with ``.`` and hold ``.part-`` with
+the number of the process that wrote them.
 """
 import contextlib
 import ctypes
 import itertools
 import json
 import os
+import re
 import shutil
+import time
 from pathlib import Path
 
 _COUNTER = itertools.count()
+_LEFTOVER = re.compile(r'\..+\.part-(\d+)\D.*')
+_TICK = 1.0     # [s] that a file may seem older than the process that wrote it: their clocks are not one
 _HERE, _EXCHANGE = -100, 2   # AT_FDCWD, RENAME_EXCHANGE of Linux's renameat2
 
 
@@ -83,12 +88,31 @@ def recover_folder(path):
 
 
 def remove_leftovers(folder):
-    """Remove temporary files and folders that a crash left in ``folder``; its owner calls it before writing."""
-    for entry in Path(folder).glob('.*.part-*'):
-        if entry.is_dir():
-            shutil.rmtree(entry, ignore_errors=True)
-        else:
-            entry.unlink(missing_ok=True)
+    """Remove temporary files and folders that a crash left in ``folder`` and below; its owner calls it before writing.
+
+    What another process that lives may be writing stays. A process may have the number of one that crashed: it does not
+    write what is older than itself.
+    """
+    for place, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            path, found = Path(place, name), _LEFTOVER.fullmatch(name)
+            if found is None or _may_write(int(found[1]), path):
+                continue
+            if name in folders:
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _may_write(pid: int, path: Path) -> bool:
+    """Whether process ``pid`` is another one that lives, and had begun when ``path`` was written last."""
+    try:
+        state = Path(f'/proc/{pid}/stat').read_text(errors='replace').rpartition(')')[2].split()
+        age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(state[19]) / os.sysconf('SC_CLK_TCK')
+        older = path.stat().st_mtime < time.time() - age - _TICK
+    except OSError:      # the process or the file is gone
+        return False
+    return pid != os.getpid() and state[0] not in 'ZX' and not older
 
 
 def temporary_name(path: Path) -> Path:

@@ -265,7 +265,7 @@ class PlannerConfig(LevelConfig):
                                      low=0.0, high=1.0)
     exploiting_exploration: float = option(0.25, 'Share of the exploration of the others that they keep',
                                            low=0.0, high=1.0)
-    exploiting_horizon: int = option(0, 'Control steps of their attempts; 0: horizon', low=0, high=1000)
+    exploiting_horizon: int = option(0, 'Control steps of their attempts, at most horizon; 0: horizon', low=0, high=1000)
     critic_differences: bool = option(False, 'Critics also see subgoal - gripper and subgoal - goal')
     critic_duration: bool = option(False, 'Critics also see how long the decision lasts')
     fold_yaw: bool = option(False, 'Domain knowledge: the object looks the same after a quarter turn')

@@ -91,7 +91,10 @@ class Evaluator:
         if self.probe_arms is not None:
             probe_accuracy = probes.accuracy(self.probe_arms, self.probe_controller, controller, statistics)
         self.proposals = proposals.joined([each.proposals for each in found])
-        return _report(found, self.proposals, probe_accuracy, episodes * self.task.steps, time.perf_counter() - began)
+        # A flat policy has no subgoals: what stands in their place is no attempt.
+        flat = isinstance(self.controller.config, FlatLevelConfig)
+        accuracy = float('nan') if flat else _accuracy(self.proposals)
+        return _report(found, self.proposals, accuracy, probe_accuracy, episodes * self.task.steps, time.perf_counter() - began)
 
     def stand_ins(self, planner: Weights, controller: Weights, statistics: Statistics, episodes: int,
                   first_round: int = 0) -> dict[str, float]:
@@ -162,32 +165,39 @@ class _Measured:
     returns: np.ndarray     # (N,)
     attempt_returns: np.ndarray     # (N, 2) least and most
     proposals: Proposals
-    accuracy: float
-    out_of_reach: float
+    out_of_reach: float     # share of these proposals
 
 
 def _measured(round_: Round, count: int, high: PlannerLevel, low: ControllerLevel, updates: int) -> _Measured:
     planner = round_.planner
+    counted = {name: getattr(planner, name)[:, :count] for name in ('observation', 'subgoal', 'attempt')}
     distance = np.linalg.norm(planner.achieved_goal[-1] - planner.desired_goal, axis=-1)
     return _Measured(planner.success[-1, :count], distance[:count], round_.reward[1:, :count].sum(axis=0),
                      high.returns(planner, updates)[:count], low.returns(round_.controller).T[:count],
                      proposals.of_episodes(planner, count, low.task.gripper_locked),
-                     low.measure(round_.controller)['controller/accuracy'], high.out_of_reach(planner))
+                     high.out_of_reach(dataclasses.replace(planner, **counted)))
 
 
-def _report(found: list[_Measured], proposed: Proposals, probe_accuracy: float, steps: int,
+def _accuracy(proposed: Proposals) -> float:
+    """Return the share of the attempts that were reached, without those that the episode cut short; NaN if none is left."""
+    return float(proposed.hit[proposed.ended].mean()) if proposed.ended.any() else float('nan')
+
+
+def _report(found: list[_Measured], proposed: Proposals, accuracy: float, probe_accuracy: float, steps: int,
             seconds: float) -> EvaluationReport:
     success, distance, reward, returns, of_attempts = (
         np.concatenate([getattr(m, name) for m in found])
         for name in ('success', 'distance', 'reward', 'returns', 'attempt_returns'))
     low, high = of_attempts.mean(axis=0)
+    # A round counts by its attempts: some episodes hold more of them than others.
+    beyond = np.average([m.out_of_reach for m in found], weights=[len(m.proposals.step) for m in found])
     return EvaluationReport(
         success_rate=float(success.mean()), episodes=len(success), mean_final_distance=float(distance.mean()),
         mean_episode_reward=float(reward.mean()), return_start=float(returns.mean()),
         controller_return_low=float(low), controller_return_high=float(high),
-        controller_accuracy=float(np.mean([m.accuracy for m in found])), probe_accuracy=probe_accuracy,
+        controller_accuracy=accuracy, probe_accuracy=probe_accuracy,
         subgoal_diversity=float(proposed.subgoal[:, :3].std(axis=0).mean()),
-        action_diversity=proposed.action_diversity, out_of_reach=float(np.mean([m.out_of_reach for m in found])),
+        action_diversity=proposed.action_diversity, out_of_reach=float(beyond),
         goal_as_subgoal=float('nan'), random_subgoals=float('nan'),
         object_moved=proposed.moved, steps=steps, seconds=seconds,
         steps_per_s=steps / seconds)

@@ -13,6 +13,7 @@ from pathlib import Path
 from hac_ros import cli, config, message_files, nodes, topics
 from hac_ros.launching import reference as launch_reference
 from hac_ros.launching.substitutions import share_folder
+from hac_ros.nodes.compute_options import ComputeOptions
 from hac_ros.nodes.learner import LearnerOptions
 
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -44,7 +45,7 @@ DECLARED = {
     'planner_learner': (_RUN, _LEARNER, _EVALUATION, *_LEVELS),
     'controller_learner': (_RUN, _LEARNER, _EVALUATION, *_LEVELS),
     'evaluator': (_RUN, _EVALUATION, *_LEVELS, *_FETCH),
-    'recorder': (_RUN, _BRIDGE, _NORMALIZER, _EVALUATION, *_LEVELS),
+    'recorder': (_RUN, _BRIDGE, _NORMALIZER, _EVALUATION, *_LEVELS, *_FETCH, ('', ComputeOptions)),
     'marker_publisher': (_RUN, _VIEW),
     'browser_view': (_RUN, ('page', config.PageConfig)),
 }

@@ -4,6 +4,8 @@
                arguments.json  what `hac train` was given
                metrics.csv     a row a round            tensorboard/  the same as events
                checkpoint/     everything needed to go on
+               origin/         copy of the policy that it started from, if any
+               elapsed.json    how long it has been under way, over all starts, up to the newest row
                statistics.json running statistics, if their service was asked to save them
                bundle/         what acts: both policies, statistics, spaces, limits, evaluation
                proposals/      where the planner sent the gripper, for each evaluation
@@ -28,9 +30,9 @@ FORMAT = 1
 GIT = 10.0     # [s] that git may take on a busy machine
 _NAME = re.compile(r'[A-Za-z][A-Za-z0-9_]{0,99}')
 _PACKAGES = ('numpy', 'torch', 'mujoco', 'gymnasium-robotics', 'rclpy')
-# Settings that say how long or how fast a run goes, not what it learns: a resumed run may change them.
+# Settings that say how long, how fast or where a run goes, not what it learns: a resumed run may change them.
 MAY_CHANGE = frozenset({'resume', 'folder', 'max_steps', 'limit', 'bar', 'usual_bar', 'confirm', 'stop', 'pace', 'threads',
-                        'repeat_after', 'clock', 'render_every'})
+                        'repeat_after', 'clock', 'render_every', 'device', 'patience'})
 
 
 class RunInUse(RuntimeError):
@@ -62,6 +64,7 @@ class RunFolder:
         self.config = self.path / 'config.json'
         self.arguments = self.path / 'arguments.json'
         self.metrics = self.path / 'metrics.csv'
+        self.elapsed = self.path / 'elapsed.json'
         self.tensorboard = self.path / 'tensorboard'
         self.checkpoint = self.path / 'checkpoint'
         self.journal = self.checkpoint / 'journal'
@@ -111,8 +114,7 @@ class RunFolder:
             config = {'format': FORMAT, 'run': self.run, 'settings': settings, 'starts': [_start(command, more)]}
         for folder in (self.tensorboard, self.checkpoint, self.log):
             folder.mkdir(parents=True, exist_ok=True)
-        for folder in (self.path, self.checkpoint):
-            atomic_files.remove_leftovers(folder)
+        atomic_files.remove_leftovers(self.path)
         atomic_files.recover_folder(self.bundle)
         atomic_files.write_json(self.config, config)
         return config
@@ -126,6 +128,17 @@ class RunFolder:
                              'start it without resume:=true') from error
         except ValueError as error:
             raise RunMissing(f'{self.config} is damaged: {error}') from error
+
+    def read_seconds(self) -> float:
+        """Return for how long [s] the run has been under way, as ``write_seconds`` was told last; 0 where it was not."""
+        try:
+            return float(json.loads(self.elapsed.read_bytes())['seconds'])
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0.0
+
+    def write_seconds(self, seconds: float) -> None:
+        """Keep for how long the run has been under way; raises WriteFailed if the disk does not take it."""
+        atomic_files.write_json(self.elapsed, {'seconds': round(seconds, 3)})
 
     def _resumed(self, settings: dict, start: dict) -> dict:
         config = self.read_config()

@@ -1,4 +1,5 @@
 """What a run's folder tells of its past, read without changing anything: the run may still be under way."""
+import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,10 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from hac_ros import proposals, tasks
-from hac_ros.learning import journal, running_statistics, statistics_file
+from hac_ros.learning import journal, origin, running_statistics, statistics_file
+from hac_ros.learning.bundle import DESCRIPTION, read_bundle
+from hac_ros.learning.ledger import Ledger
 from hac_ros.metrics_table import read_rows
 from hac_ros.proposals import Proposals
-from hac_ros.records import Contribution, Moments
+from hac_ros.records import LAG, Change, Contribution, Moments
 from hac_ros.run_folder import RunFolder
 from hac_ros.tasks import Task
 
@@ -105,24 +108,62 @@ def task_of(config: dict) -> Task:
 
 
 def _statistics(folder: RunFolder, config: dict) -> StatisticsHistory | None:
-    path = folder.journal / 'normalizer.jsonl'
+    entries = _entries(folder.journal / 'normalizer.jsonl')
+    return follow(entries, _ledger(config, _initial(folder, config, entries)))
+
+
+def _entries(path: Path) -> list[Contribution | Change | int]:
+    """Return what the normalizer entered, without the line that it may be about to write."""
     content = path.read_bytes() if path.is_file() else b''
-    lines = (json.loads(line) for line in content[:content.rfind(b'\n') + 1].splitlines())
-    parts = by_round([journal.from_json(entry) for entry in lines if 'id' in entry])    # not what was asked or left out
-    if not parts:
-        return None
-    return follow(parts, task_of(config), _given(config))
+    return [journal.entry_from_json(json.loads(line)) for line in content[:content.rfind(b'\n') + 1].splitlines()]
 
 
-def _given(config: dict) -> Moments | None:
-    """Return the statistics that the run was given to keep; None where they follow the data."""
-    settings = config['settings'].get('normalizer', {})
-    if settings.get('mode', 'live') == 'live':
+def _ledger(config: dict, initial: Moments | None = None) -> Ledger:
+    """Return the book as the run's normalizer opens it."""
+    run, settings = config['settings']['run'], config['settings'].get('normalizer', {})
+    return Ledger(task_of(config).observation, run.get('workers', 1), initial, settings.get('mode', 'live') == 'live')
+
+
+def _initial(folder: RunFolder, config: dict, entries: list) -> Moments | None:
+    """Return the moments that the statistics began with; None: no samples; NaN where nothing tells them any more.
+
+    Neither journal nor checkpoint holds them. A run that started from a policy has its copy. Else the run's bundle has
+    them, up to rounding: its statistics less what was contributed by then. Where it cannot tell, the place that config.json
+    names is asked; it may have changed since.
+    """
+    run, settings = config['settings']['run'], config['settings'].get('normalizer', {})
+    if settings.get('mode') == 'none' or not (settings.get('initial') or run.get('start_from')):
         return None
-    space = task_of(config).observation
-    if settings['mode'] == 'none' or not settings.get('initial') or not Path(settings['initial']).is_file():
-        return running_statistics.empty(space.size)
-    return statistics_file.read(settings['initial'], space)
+    for source in (_initial_of_copy, _initial_of_bundle, _initial_of_place):
+        with contextlib.suppress(ValueError, OSError):
+            return source(folder, config, entries)
+    size = task_of(config).observation.size
+    return Moments(1, np.full(size, np.nan), np.full(size, np.nan))
+
+
+def _initial_of_copy(folder: RunFolder, config: dict, entries: list) -> Moments:
+    if config['settings'].get('normalizer', {}).get('initial'):
+        raise ValueError('the statistics began with those of a file')
+    return read_bundle(folder.path / origin.COPY / origin.BUNDLE).statistics.moments
+
+
+def _initial_of_bundle(folder: RunFolder, config: dict, entries: list) -> Moments:
+    statistics = read_bundle(folder.bundle).statistics
+    if statistics.since:
+        raise ValueError(f'statistics {statistics.version} are made of others than those that the run began with')
+    counted = published(entries, _ledger(config)).get(statistics.version)
+    if counted is None:
+        raise ValueError(f'the journal does not reach statistics {statistics.version}')
+    return running_statistics.remove(statistics.moments, counted)
+
+
+def _initial_of_place(folder: RunFolder, config: dict, entries: list) -> Moments:
+    run, path = config['settings']['run'], config['settings'].get('normalizer', {}).get('initial')
+    if path:
+        return statistics_file.read(path, task_of(config).observation)
+    places = [each for place in (Path(run['start_from']), folder.root / run['start_from'])
+              for each in (place, place / 'bundle') if (each / DESCRIPTION).is_file()]
+    return read_bundle(places[0] if places else run['start_from'], run['task'], run.get('control')).statistics.moments
 
 
 def by_round(contributions: list[Contribution]) -> dict[int, Moments]:
@@ -138,15 +179,43 @@ def by_round(contributions: list[Contribution]) -> dict[int, Moments]:
     return dict(sorted(found.items()))
 
 
-def follow(parts: dict[int, Moments], task: Task, given: Moments | None = None) -> StatisticsHistory:
-    """Return the statistics after each round and what was recent then; ``given`` ones never change."""
-    space, rounds = task.observation, list(parts)
-    total, rows = running_statistics.empty(space.size), []
+def published(entries: list[Contribution | Change | int], ledger: Ledger) -> dict[int, Moments]:
+    """Return version -> moments of what ``ledger`` makes of the entries, one by one as the normalizer enters them.
+
+    An entry that it refuses, as one of an older normalizer may be, is left out.
+    """
+    made = _made(ledger)
+    for entry in entries:
+        enter = {int: ledger.leave_out, Change: ledger.apply}.get(type(entry), ledger.add)
+        with contextlib.suppress(ValueError):
+            enter(entry)
+        made |= _made(ledger)
+    return made
+
+
+def _made(ledger: Ledger) -> dict[int, Moments]:
+    """Make the versions whose rounds are covered."""
+    made = {}
+    while ledger.ready():
+        statistics = ledger.make()
+        made[statistics.version] = statistics.moments
+    return made
+
+
+def follow(entries: list[Contribution | Change | int], ledger: Ledger) -> StatisticsHistory | None:
+    """Return the statistics after each round that they include, and what was recent then; None if there is no round.
+
+    ``entries``: the normalizer's, in their order; ``ledger``: as it was opened. It is filled.
+    """
+    space, made = ledger.space, published(entries, ledger)
+    parts = by_round([entry for entry in entries if isinstance(entry, Contribution)])
+    rounds, rows = [round_ for round_ in parts if round_ + LAG in made], []
     for number, round_ in enumerate(rounds):
-        total = running_statistics.merge(total, parts[round_])
         recent = running_statistics.merge_all([parts[r] for r in rounds[max(0, number - RECENT + 1):number + 1]])
-        held = total if given is None else given
+        held = made[round_ + LAG]
         rows.append((running_statistics.mean(held), running_statistics.std(held, space.floor), recent.mean,
                      np.sqrt(recent.m2 / max(recent.count, 1))))
+    if not rows:
+        return None
     return StatisticsHistory(space.names, tuple(value.unit for value in space.values), np.array(rounds),
                              *(np.array(column) for column in zip(*rows)))

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hac_ros.launching.child_process import ChildProcess
+from hac_ros.launching.exit_status import REFUSED
 from hac_ros.launching.plan import NodeProcess
 from hac_ros.launching.terminal import Terminal
 
 GRACE = 5.0             # [s] from SIGINT to SIGTERM, from there to SIGKILL: sigterm_timeout, sigkill_timeout of launch
 CRASH_LOOP = 4          # exits with an error in a row, ...
-CRASH_LOOP_TIME = 10.0  # [s] ... each so soon after its start, end the run: launch would try for ever
+CRASH_LOOP_TIME = 10.0  # [s] ... each so soon after its start, or with REFUSED, end the run: launch would try for ever
 _ESCALATION = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 _STOPPERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -201,9 +202,13 @@ class Supervisor:
             job.start_at = self.clock() + job.node.respawn_delay
 
     def _crash_loops(self, job: _Job, status: int) -> bool:
-        """Whether it keeps failing by itself; a process that somebody kills does not."""
+        """Whether it keeps failing by itself; a process that somebody kills does not.
+
+        What is refused is refused again, however long a busy machine takes to get there.
+        """
         soon = self.clock() - job.started < CRASH_LOOP_TIME
-        job.crashes = job.crashes + 1 if status > 0 and soon else 0
+        failed = status == REFUSED or (status > 0 and soon)
+        job.crashes = job.crashes + 1 if failed else 0
         return job.crashes >= CRASH_LOOP
 
     # Stopping

@@ -72,6 +72,14 @@ def read_part(folder, name: str, version: int, digest: str | None = None) -> Par
     return Part(name, version, file.tensors, file.content['info'], file.digest)
 
 
+def read_info(folder, name: str, version: int) -> dict:
+    """Return what a part says beside its tensors, which are not read. Raises DamagedFile in plain words."""
+    path = part_path(folder, name, version)
+    file = tensor_file.head(path, KIND)
+    _check_identity(path, file, name, version, None)
+    return file.content['info']
+
+
 def write_manifest(folder, version: int, parts: dict[str, int], info: dict | None = None, keep: int = 2):
     """Declare ``parts`` (name -> version), all of which must lie there, to be checkpoint ``version``.
 

@@ -207,10 +207,13 @@ def _unsatisfied(windows: Windows, data, count: int, config: PlannerConfig, rng)
 def _missed_tests(data, windows: Windows, config: PlannerConfig) -> np.ndarray:
     """Return where a whole tested attempt ended without reaching its subgoal.
 
-    Only the position is judged: fingers that hold an object cannot reach their opening.
+    Only the position is judged: fingers that hold an object cannot reach their opening. What is as short as an exploiting arm's
+    attempt is one, unless the episode's end cut it.
     """
     row, start, end = windows.row, windows.start, windows.end
-    whole = (data['first'][row, start] == start) & (data['end'][row, start] == end) & (end - start == config.horizon)
+    length, steps = end - start, data['first'].shape[1]
+    lasted = (length == config.horizon) | ((length == (config.exploiting_horizon or config.horizon)) & (end < steps))
+    whole = (data['first'][row, start] == start) & (data['end'][row, start] == end) & lasted
     tested = (data['testing'][row, start] > 0) & ~windows.hindsight & whole
     gripper = spaces.gripper_position(data['observation'][row, end])
     subgoal = data['subgoal'][row, start, :3]

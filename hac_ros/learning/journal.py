@@ -52,11 +52,11 @@ class EpisodeJournal:
                     continue
                 yield Episodes(**file.content, **file.tensors)
 
-    def drop_before(self, round_: int) -> None:
-        """Remove the rounds before ``round_``: checkpoints hold them."""
-        for worker, old in self._names():
-            if old < round_:
-                self._path(worker, old).unlink(missing_ok=True)
+    def drop(self, held: dict[int, int]) -> None:
+        """Remove the rounds before those in ``held`` (worker -> round after the last one that every checkpoint holds)."""
+        for worker, round_ in self._names():
+            if round_ < held.get(worker, 0):
+                self._path(worker, round_).unlink(missing_ok=True)
 
     def _path(self, worker: int, round_: int) -> Path:
         return self.folder / f'worker_{worker}-{round_:08d}.safetensors'
@@ -93,7 +93,7 @@ class ContributionJournal:
         complete = content[:content.rfind(b'\n') + 1]
         if complete != content:
             atomic_files.write_bytes(self.path, complete)
-        return [_entry_from_json(json.loads(line)) for line in complete.splitlines()]
+        return [entry_from_json(json.loads(line)) for line in complete.splitlines()]
 
 
 def _entry_to_json(entry: Contribution | Change | int) -> dict:
@@ -105,7 +105,8 @@ def _entry_to_json(entry: Contribution | Change | int) -> dict:
     return to_json(entry)
 
 
-def _entry_from_json(content: dict) -> Contribution | Change | int:
+def entry_from_json(content: dict) -> Contribution | Change | int:
+    """Return what one line of a ContributionJournal says."""
     if 'left_out' in content:
         return content['left_out']
     if 'change' in content:

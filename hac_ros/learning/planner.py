@@ -35,10 +35,12 @@ class Planner:
     """
 
     def __init__(self, task: Task, config: PlannerConfig, arms: int, seed: int, worker: int = 0):
-        """Raises ValueError if an attempt is longer than a third of an episode."""
-        if 3 * config.horizon > task.steps:
-            raise ValueError(f'planner: horizon {config.horizon} steps came, at most a third of an episode '
-                             f'({task.steps // 3}) is wanted')
+        """Raises ValueError if an attempt is longer than a third of an episode, or one of exploiting arms than the others'."""
+        for name, most, what in (('horizon', task.steps // 3, 'a third of an episode'),
+                                 ('evaluation_horizon', task.steps // 3, 'a third of an episode'),
+                                 ('exploiting_horizon', config.horizon, 'horizon')):
+            if getattr(config, name) > most:
+                raise ValueError(f'planner: {name} {getattr(config, name)} steps came, at most {what} ({most}) is wanted')
         self.task, self.config, self.arms, self.seed, self.worker = task, config, arms, seed, worker
         self.geometry = SubgoalAction(task, config)
         self.tolerance = np.tile([config.position_tolerance, config.opening_tolerance], (arms, 1))

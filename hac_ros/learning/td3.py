@@ -79,7 +79,7 @@ class Td3:
         self.actor_adam, self.critic_adam = (Adam(p, config.learning_rate) for p in (self.actor, self.critic))
         self.actor_gradient, self.critic_gradient = torch.zeros_like(self.actor), torch.zeros_like(self.critic)
         self.no_loss = torch.full((), float('nan'), device=self.device)
-        self.updates = self.hold = 0
+        self.updates = self.hold = self.earlier = 0
         self._views()
 
     @torch.no_grad()
@@ -94,7 +94,7 @@ class Td3:
         actor_loss = self.no_loss
         if self.updates % self.config.policy_delay == 0 and self.updates > self.hold:
             actor_loss = self._update_actor(batch)
-            self.averaged.lerp_(self.actor, self.config.averaging_after(self.updates))
+            self.averaged.lerp_(self.actor, self.config.averaging_after(self.updates + self.earlier))
             self.actor_target.lerp_(self.actor, self.config.tau)
         self.critic_target.lerp_(self.critic, self.config.tau)
         return torch.stack((critic_loss, value, actor_loss))
@@ -169,6 +169,8 @@ class Td3:
 
         Critics that begin anew would spoil the actor, which rests for the first HOLD updates then. Raises ValueError for
         networks of another size.
+
+        The average that came counts as HOLD updates: one that starts from nothing would take the actor's place at once.
         """
         for name, flat in ((ACTOR, self.actor), (AVERAGED, self.averaged)):
             for i, (weight, bias) in enumerate(self.actor_net.views(flat)):
@@ -177,7 +179,7 @@ class Td3:
         for name, values in critics.items():
             _take(getattr(self, name), critics, name)
         self.actor_target.copy_(self.actor)
-        self.hold = 0 if critics else HOLD
+        self.hold, self.earlier = (0, HOLD) if critics else (HOLD, 0)      # by the end of the rest there have been as many
 
     def target(self, batch: Batch) -> torch.Tensor:
         """Return the value (B,) that all critics are drawn to, within [lowest, 0]."""

@@ -11,6 +11,7 @@ from hac_ros.nodes.ownership import Ownership
 from hac_ros.parameters import declare, declare_levels
 from hac_ros.protocol import Schedule, Versions, training_rounds
 from hac_ros.run_folder import RunFolder
+from hac_ros.standing import Standing, wants_confirmation
 
 from rclpy.node import Node
 
@@ -55,12 +56,11 @@ class EvaluatorNode(Node):
         topics.subscribe(self, topics.STATISTICS, self.on_statistics, run)
         topics.subscribe(self, topics.STATUS, self.on_status, run)
 
-    def _best_so_far(self) -> tuple[float, float]:
-        """Return the rank of the bundle that the run has already."""
+    def _best_so_far(self) -> Standing | None:
+        """Return how good the bundle is that the run has already."""
         if not self.bundle.exists():
-            return (-1.0, 0.0)
-        report = read_bundle(self.bundle, self.task.name, self.config.control).report
-        return _rank(report['success_rate'], report['confirmed'], report['mean_final_distance'])
+            return None
+        return Standing.of_report(read_bundle(self.bundle, self.task.name, self.config.control).report)
 
     def on_weights(self, msg):
         """Keep weights, and evaluate a version that has become complete."""
@@ -116,7 +116,7 @@ class EvaluatorNode(Node):
         report = fresh = self.evaluator.evaluate(*pair, self.settings.episodes, aborted=process.stopping)
         if report is not None:
             self.keep_proposals()
-        if report is not None and self.wants_confirmation(report.success_rate):
+        if report is not None and wants_confirmation(self.best, version, report.success_rate, self.settings.aim):
             fresh = self.evaluator.evaluate(*pair, self.settings.confirm, CONFIRMATION, process.stopping)
         if fresh is None:
             return    # the process is ending
@@ -139,10 +139,6 @@ class EvaluatorNode(Node):
         stamp = self.get_clock().now().to_msg()
         self.metrics.publish(messages.from_metrics('evaluator', 0, version, values, self.config.run, stamp))
 
-    def wants_confirmation(self, success_rate: float) -> bool:
-        """Whether fresh episodes shall confirm a success: once the bar is confirmed, only what seems to be better."""
-        return success_rate >= self.settings.aim and (self.best[0] < self.settings.aim or success_rate > self.best[0])
-
     def film(self, pair) -> None:
         """Film a version; where that cannot be done, say so once and go on without films."""
         planner, controller, statistics = pair
@@ -163,11 +159,11 @@ class EvaluatorNode(Node):
 
     def keep(self, pair, report: evaluation.EvaluationReport, confirmed: float) -> None:
         """Write the bundle if it is the best so far; what was confirmed counts by its confirmation."""
-        rank = _rank(report.success_rate, confirmed, report.mean_final_distance)
-        if rank < self.best or (confirmed != confirmed and self.best[0] >= self.settings.aim):
-            return
-        self.best = rank
         planner, controller, statistics = pair
+        found = Standing(planner.version, report.success_rate, confirmed, report.mean_final_distance)
+        if self.best is not None and found.rank(self.settings.aim) < self.best.rank(self.settings.aim):
+            return
+        self.best = found
         content = evaluation.fit_for_json({**dataclasses.asdict(report), 'confirmed': confirmed, 'round': planner.version,
                                            'seed': self.config.seed})
         used = self.levels | (self.fetch if self.config.control == 'fetch' else {})
@@ -181,11 +177,6 @@ class EvaluatorNode(Node):
         """End the simulation's threads."""
         self.evaluator.close()
         self.ownership.release()
-
-
-def _rank(success_rate: float, confirmed: float | None, distance: float) -> tuple[float, float]:
-    was_confirmed = confirmed is not None and confirmed == confirmed
-    return (confirmed if was_confirmed else success_rate, -distance)
 
 
 def main(argv=None):

@@ -1,7 +1,6 @@
 """A robot's bridge: arm_command -> safety -> a Fetch's own topics -> arm_state, 25 times a second."""
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 from hac_ros import acting, deployment_log, messages, tasks, topics
 from hac_ros.config import ActingConfig, DeploymentConfig, FetchConfig, RunConfig, SafetyConfig
@@ -18,8 +17,6 @@ from hac_ros.run_folder import RunFolder
 
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
-
-MOCAP_SCALE = 0.705    # FetchEnv's observed velocity as a share of the displacement in a step
 
 
 class FetchBridge(LifecycleNode):
@@ -48,8 +45,7 @@ class FetchBridge(LifecycleNode):
     def _make_pilot(self, fetch, safety, acts) -> Pilot:
         config, task = self.config, tasks.by_name(self.config.task, 'fetch')
         bundle = acting.chosen_bundle(acts, config)
-        if bundle is not None and bundle.control == 'mocap':
-            fetch = replace(fetch, velocity_scale=MOCAP_SCALE)
+        fetch = acting.motion(fetch, bundle)
         about = {'run': config.run, 'task': config.task, 'shadow': self.deployment.shadow,
                  'bundle': '' if bundle is None else bundle.hash, 'trained_in': '' if bundle is None else bundle.control}
         self.folder = RunFolder(config.folder, config.run).path / 'deployment'

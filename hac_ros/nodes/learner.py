@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from hac_ros import atomic_files, messages, records, run_folder, tasks, topics
+from hac_ros import atomic_files, messages, records, run_folder, tasks, tensor_file, topics
 from hac_ros.config import EvaluationConfig, RunConfig, option
 from hac_ros.learning import checkpoint, origin, td3
 from hac_ros.learning.holdings import Holdings, participants
@@ -13,6 +13,7 @@ from hac_ros.learning.learner import Learner
 from hac_ros.learning.return_rule import ReturnRule
 from hac_ros.learning.returning import Returning
 from hac_ros.nodes import process
+from hac_ros.nodes.compute_options import ComputeOptions
 from hac_ros.nodes.health import Health
 from hac_ros.nodes.ownership import Ownership
 from hac_ros.nodes.verdicts import Verdicts
@@ -22,12 +23,10 @@ from rclpy.node import Node
 
 
 @dataclass(frozen=True)
-class LearnerOptions:
+class LearnerOptions(ComputeOptions):
     """Which level learns, and on what."""
 
     level: str = option('planner', 'Level that learns', choices=records.LEVELS)
-    device: str = option('cpu', 'Where gradient steps run; auto: a GPU if there is one', choices=('cpu', 'cuda', 'auto'))
-    threads: int = option(1, 'Torch threads of this learner', low=1, high=64)
 
     def torch_device(self) -> str:
         """Return the device's name for torch; raises ValueError if it is not there."""
@@ -85,8 +84,7 @@ class LearnerNode(Node):
 
     def start(self) -> None:
         """Take the networks of what the run starts from."""
-        run = self.config
-        found = origin.read(run.start_from, run.folder, run.task, run.control)
+        found = origin.of_run(self.config)
         self.learner.start_from(found)
         self.get_logger().info(found.told(self.options.level))
 
@@ -211,9 +209,20 @@ class LearnerNode(Node):
                               {'learner': info, 'updates': updates, 'training': training,
                                'statistics': digests,
                                'held': self.holdings.state(), **({'returning': returning} if returning else {})})
+        self.forget_held()
+
+    def forget_held(self) -> None:
+        """Remove from the journal what the oldest checkpoint holds: of a worker that was late it may lack an old round."""
         oldest = checkpoint.oldest(self.folder)
-        if oldest is not None:
-            self.journal.drop_before(oldest - 1)      # it was written when the rounds up to oldest - 2 were held
+        if oldest is None:
+            return
+        try:
+            stretches = checkpoint.read_info(self.folder, self.consumer, oldest)['held']
+        except tensor_file.DamagedFile:     # or the recorder has just removed it: the next checkpoint will do
+            return
+        held = Holdings()
+        held.load_state(stretches)
+        self.journal.drop(held.all_next())
 
     def restore(self) -> None:
         """Go on from the last complete checkpoint and the journal; the versions since are trained again, the same."""

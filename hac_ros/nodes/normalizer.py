@@ -70,7 +70,7 @@ class Normalizer(Node):
         if self.settings.mode == 'none' or not (self.settings.initial or run.start_from):
             return None
         if not self.settings.initial:
-            return origin.read(run.start_from, run.folder, run.task, run.control).bundle.statistics.moments
+            return origin.of_run(run).bundle.statistics.moments
         return statistics_file.read(self.settings.initial, self.space)
 
     def on_contribution(self, msg):

@@ -15,11 +15,10 @@ from rclpy.task import Future
 from hac_ros import realtime
 from hac_ros.config import ProcessConfig
 from hac_ros.launching import shared_memory
+from hac_ros.launching.exit_status import FAILED, REFUSED
 from hac_ros.parameters import declare
 
 SPIN_SLICE = 0.2   # [s] the events executor of Jazzy hangs without a timeout, and a signal is noticed after one
-REFUSED = 2        # exit status after a setting or a run that was refused
-FAILED = 1         # exit status after a disk that took no more
 
 _told_to_stop = threading.Event()
 

@@ -11,6 +11,7 @@ from hac_ros.metrics_events import MetricsEvents
 from hac_ros.metrics_table import STEPS, MetricsTable, read_rows
 from hac_ros.msg import RunStatus
 from hac_ros.nodes import process
+from hac_ros.nodes.compute_options import ComputeOptions
 from hac_ros.nodes.health import Health
 from hac_ros.nodes.plots import Plots
 from hac_ros.parameters import declare
@@ -26,7 +27,9 @@ from rclpy.utilities import get_rmw_implementation_identifier
 
 SECTIONS = {'': config.RunConfig, 'bridge': config.BridgeConfig, 'normalizer': config.NormalizerConfig,
             'evaluation': config.EvaluationConfig, 'planner': config.PlannerConfig,
-            'controller': config.ControllerConfig, 'flat': config.FlatConfig}
+            'controller': config.ControllerConfig, 'flat': config.FlatConfig, 'fetch': config.FetchConfig,
+            'randomization': config.RandomizationConfig}
+OF_CONTROL_FETCH = ('fetch', 'randomization')      # in control mode mocap they mean nothing
 VERDICT = ('evaluation/success_rate', 'evaluation/confirmed')
 FAREWELL = Duration(seconds=2)     # that workers on other machines have to hear that the run is done
 
@@ -42,14 +45,19 @@ class Recorder(Node):
         self.stack = contextlib.ExitStack()
         self.stack.enter_context(self.folder.claim())
         self.stack.enter_context(domain_names.claim(f'{self.config.run}.recorder'))
-        settings = {name: dataclasses.asdict(section) for name, section in self.sections.items()}
-        self.folder.begin(settings, sys.argv, self.config.resume, {'rmw': get_rmw_implementation_identifier()})
+        self.folder.begin(self.settings(), sys.argv, self.config.resume, {'rmw': get_rmw_implementation_identifier()})
         self.result_file = self.folder.path / 'result.json'
         self.result_file.unlink(missing_ok=True)      # of a run that goes on the result is not known yet
         self.stopped, self.began, self.incarnation = Future(), time.monotonic(), time.time_ns()
         self._plan_rounds()
         self._open_table()
         self._open_topics()
+
+    def settings(self) -> dict[str, dict]:
+        """Return what config.json tells and a resume compares: section -> setting -> value."""
+        sections = {**self.sections, 'learners': declare(self, ComputeOptions)}
+        return {name: dataclasses.asdict(section) for name, section in sections.items()
+                if name not in OF_CONTROL_FETCH or self.config.control == 'fetch'}
 
     def _plan_rounds(self):
         run = self.config
@@ -70,6 +78,8 @@ class Recorder(Node):
             self.rule.begin(round_)       # what was told already
         if done:
             self.get_logger().info(f'goes on with the row of round {done}')
+        # Runs of before it was kept tell less: nothing of the first round after a start.
+        self.before = self.folder.read_seconds() or sum(float(row['wall/round'] or 0) for row in rows)
         self.judged, self.steps = done - 1, int(rows[-1]['environment_steps']) if rows else 0
         self.progress, self.times = Progress(self.end * self.steps_per_round, self.steps), RoundTimes()
         self.events = MetricsEvents(self.folder.tensorboard, self.steps)
@@ -135,6 +145,7 @@ class Recorder(Node):
     def on_row(self, row: dict[str, float]) -> None:
         """Pass a complete row on: to TensorBoard, the screen and the checkpoint; end after the last."""
         self.steps = row['environment_steps']
+        self.keep_seconds()
         self.events.write(row)
         self.progress.show(row)
         self.health.show(row)
@@ -147,6 +158,17 @@ class Recorder(Node):
         if int(row['round']) + 1 >= self.end:
             self.finish(int(row['round']) + 1)
         self.publish_status()
+
+    def seconds(self) -> float:
+        """Return for how long the run has been under way: the time in which it was down is left out."""
+        return self.before + time.monotonic() - self.began
+
+    def keep_seconds(self) -> None:
+        """Keep the seconds for the next start; what a crash takes is the time since the newest row."""
+        try:
+            self.folder.write_seconds(self.seconds())
+        except atomic_files.WriteFailed as error:
+            self.health.refuse('seconds not written', error)
 
     def look(self) -> None:
         """Say in plain words what has begun to be wrong with the run, once, and on /diagnostics as long as it is."""
@@ -179,7 +201,7 @@ class Recorder(Node):
         self.result = {
             'run': self.config.run, 'task': self.config.task, 'seed': self.config.seed, 'reached': self.reached,
             'bar': self.evaluation.aim, 'rounds': rounds, 'environment_steps': self.steps,
-            'seconds': round(time.monotonic() - self.began, 3)}
+            'seconds': round(self.seconds(), 3)}
         atomic_files.write_json(self.result_file, self.result)
         self.stopped.set_result(0)
 

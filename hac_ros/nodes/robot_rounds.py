@@ -1,11 +1,17 @@
 """When rounds begin on a robot: with a goal that somebody gives, or, on an emulator, as learners want them."""
+import time
+
 import numpy as np
 
 from hac_ros import kinematics, messages, robot_messages, topics
-from hac_ros.pilot import Pilot
+from hac_ros.fetch_senses import Senses
+from hac_ros.nodes import process
+from hac_ros.pilot import EARLY, Pilot
 from hac_ros.protocol import Commit
 
 WORLD = 'world'     # the frame of the bridge's own states: FetchEnv's
+PATIENCE = 5.0      # [s] an emulator that lives answers within milliseconds
+LOOK = 0.5          # [s] from one look at it to the next
 
 
 class GoalRounds:
@@ -51,16 +57,22 @@ class GoalRounds:
 
 
 class LearnerRounds:
-    """Rounds follow as on mujoco_bridge; the emulator sets up the same start for the same round."""
+    """Rounds follow as on mujoco_bridge; the emulator sets up the same start for the same round.
+
+    An emulator that dies takes its robot with it: the next one is asked for the round's start again.
+    """
 
     def __init__(self, node, pilot: Pilot):
-        self.node, self.pilot, self.expected = node, pilot, None
+        self.node, self.pilot = node, pilot
+        self.answer = None                       # the future of what the emulator was asked last, until it has answered
+        self.awaited, self.since = None, 0.0     # what it owes, and since when [s] of the steady clock
         config = node.config
         self.commit = Commit(config.worker, topics.CONSUMERS)
         self.emulator = node.create_client(topics.BEGIN_EPISODE.type, topics.BEGIN_EPISODE.path(config.run))
         topics.subscribe(node, topics.RECEIPT, self.on_receipt, config.run)
         topics.subscribe(node, topics.STATUS, self.on_status, config.run)
         topics.subscribe(node, topics.STATISTICS, self.on_statistics, config.run)
+        process.timer(node, LOOK, self.on_timer)
 
     def on_receipt(self, msg):
         """A consumer holds further rounds."""
@@ -82,7 +94,7 @@ class LearnerRounds:
 
     def begin_next(self) -> None:
         """Set up the next round if the last one has ended and is held by all consumers."""
-        if not self.node.active or self.expected is not None or self.pilot.asked is not None or self.pilot.running:
+        if not self.node.active or self.answer is not None or self.pilot.asked is not None or self.pilot.running:
             return
         following = self.commit.next_round(None if self.pilot.id is None else self.pilot.id.round)
         if following is not None:
@@ -92,21 +104,58 @@ class LearnerRounds:
         """Ask the emulator for the start of ``round_``; ask again when it is not there yet."""
         if not self.emulator.service_is_ready():
             return      # the next repetition of the status or the timer asks again
-        self.expected = round_, take
-        request = topics.BEGIN_EPISODE.type.Request(episode=round_)
-        self.emulator.call_async(request).add_done_callback(self.on_begun)
+        self.answer = self.emulator.call_async(topics.BEGIN_EPISODE.type.Request(episode=round_))
+        self.answer.add_done_callback(lambda future: self.on_begun(future, round_, take))
 
-    def on_begun(self, future):
+    def on_begun(self, future, round_: int, take: int):
         """The emulator has set up the round."""
-        (round_, take), self.expected, response = self.expected, None, future.result()
+        if future is not self.answer:
+            return      # it was asked again since then: this start is not the one that stands there
+        self.answer, response = None, future.result()
         if not response.success:
             self.node.health.refuse('round not set up', response.message)
             return
-        self.pilot.ask(round_, take, robot_messages.to_pose(response.goal)[0],
-                       messages.seconds(response.goal.header.stamp))
+        since = messages.seconds(response.goal.header.stamp)
+        if self.newest() > since + EARLY:
+            self.forget_states()        # the time of another emulator begins anew
+        self.pilot.ask(round_, take, robot_messages.to_pose(response.goal)[0], since)
         self.node.on_joints()
 
     def restart(self) -> None:
         """Abandon the round and set it up anew: the same draws give the same round."""
-        if self.pilot.running and self.expected is None:
+        if self.pilot.running and self.answer is None and self.pilot.asked is None:
             self.set_up(self.pilot.id.round, self.pilot.id.take + 1)
+
+    # An emulator that has died
+
+    def on_timer(self):
+        """Begin again when the emulator has owed something for too long."""
+        awaited, now = self.owed() if self.node.active else None, time.monotonic()
+        if awaited is None or awaited is not self.awaited:
+            self.awaited, self.since = awaited, now
+        elif now - self.since > PATIENCE:
+            self.awaited = None
+            self.begin_again()
+
+    def owed(self):
+        """Return what the emulator owes: an answer, the states of the start, or those that follow a twist; None: nothing."""
+        pilot = self.pilot
+        if self.answer is not None or pilot.asked is not None:
+            return self.answer or pilot.asked
+        return pilot.id if pilot.running and pilot.answered and not pilot.paused else None
+
+    def begin_again(self) -> None:
+        """Begin anew with the round that not all consumers hold, as after a start: the robot that knew of it may be gone."""
+        self.node.health.refuse('emulator silent', f'nothing has come for {PATIENCE:g} s: its round is begun anew')
+        self.answer = None
+        self.pilot.abandon()
+        self.forget_states()
+        self.begin_next()
+
+    def forget_states(self) -> None:
+        """Forget joints and object: their stamps may be those of an emulator that has died, whose time was later."""
+        self.pilot.senses = Senses(self.pilot.task, self.pilot.senses.config)
+
+    def newest(self) -> float:
+        """Return the latest stamp [s] of joints and object."""
+        return max(*self.pilot.senses.stamps, self.pilot.senses.object_stamp or float('-inf'))

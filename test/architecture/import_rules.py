@@ -11,7 +11,7 @@ PARTS = {'learning', 'simulation', 'safety', 'launching', 'environment'}
 JOINED = {'rollout', 'probes', 'evaluation', 'protocol', 'run_folder', 'domain_names', 'metrics_table',
           'metrics_events', 'progress', 'proposals', 'shipped', 'acting', 'fetch_senses', 'fetch_driver', 'pilot',
           'deployment_log', 'deployment_replay', 'run_history', 'diagnosis', 'watch', 'films', 'report',
-          'attempt_trail', 'arm_pose'}
+          'attempt_trail', 'arm_pose', 'standing'}
 ROS_LAYER = {'topics', 'messages', 'serialised', 'robot_messages', 'adversary', 'parameters', 'markers'}
 ROWS = (BASE, PARTS, JOINED, ROS_LAYER, {'nodes'}, {'cli', 'reference'})
 

@@ -100,8 +100,10 @@ def test_train_starts_the_nodes_of_the_design_and_only_the_recorder_ends_the_run
         assert (node.on_exit == 'shutdown') == is_recorder and node.respawn != is_recorder
 
 
-def test_a_worker_that_joins_has_a_node_that_ends_it_and_is_never_started_again():
-    plan = launch_file.plan(TRAIN.with_name('worker.launch.xml'), {'run': 'r', 'worker': '4'}, {})
+@pytest.mark.parametrize('bridge', ['mujoco_bridge', 'fetch_bridge'])
+def test_a_worker_that_joins_has_a_node_that_ends_it_and_is_never_started_again(bridge):
+    plan = launch_file.plan(TRAIN.with_name('worker.launch.xml'), {'run': 'r', 'worker': '4', 'bridge': bridge}, {})
+    assert bridge in {node.executable for node in plan}
     ends = [node for node in plan if node.on_exit == 'shutdown']
     assert [(node.path, node.respawn) for node in ends] == [('/r/worker_4/membership', False)]
     assert all(node.respawn for node in plan if node not in ends)
@@ -120,6 +122,11 @@ def test_a_worker_that_joins_has_a_node_that_ends_it_and_is_never_started_again(
     ({'max_steps': '800'}, 'evaluator', 'evaluation.limit', 800),
     ({'preset': 'post_2020'}, 'learner', 'planner.learning_rate', 8e-5),
     ({'device': 'auto'}, 'learner', 'device', 'auto'),
+    ({'device': 'auto'}, 'recorder', 'device', 'auto'),
+    ({'pace': '1.0'}, 'recorder', 'bridge.pace', 1.0),
+    ({'patience': '7'}, 'recorder', 'normalizer.patience', 7.0),
+    ({'bridge': 'fetch_bridge', 'preset': 'post_2020'}, 'fetch_emulator', 'planner.learning_rate', 8e-5),
+    ({'bridge': 'fetch_bridge', 'preset': 'post_2020'}, 'fetch_bridge', 'planner.learning_rate', 8e-5),
 ])
 def test_argument_of_train_arrives_with_the_type_that_the_node_declares(given, node, name, value):
     plan = [process for process in launch_file.plan(TRAIN, given, {}) if process.executable == node]

@@ -12,7 +12,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 LIMIT = 20.0    # [s] a wait that takes longer fails the test
 
-# Builds a plan of scripts, each given as (label, source, options), and supervises it.
+# Builds a plan of scripts, each given as (label, source, options), and supervises it; a crash is one within so many seconds.
 DRIVER = '''
 import sys
 from pathlib import Path
@@ -23,6 +23,7 @@ class Script(plan.NodeProcess):
         return [sys.executable, '-u', '-c', self.executable]
 
 folder, grace, entries = Path(sys.argv[1]), float(sys.argv[2]), eval(sys.argv[3])
+supervisor.CRASH_LOOP_TIME = float(sys.argv[4])
 nodes = [Script('probe', source, label, None, None, **options) for label, source, options in entries]
 sys.exit(supervisor.Supervisor(nodes, folder, terminal.Terminal(sys.stderr, verbose=True), grace).run())
 '''
@@ -35,10 +36,10 @@ DEAF = ('import signal, os; signal.signal(signal.SIGINT, signal.SIG_IGN); '
 class Run:
     """A supervisor in a process of its own, and what it shows."""
 
-    def __init__(self, folder: Path, entries: list, grace: float):
+    def __init__(self, folder: Path, entries: list, grace: float, crash_time: float):
         self.folder, self.lines = folder, []
         self.process = subprocess.Popen(
-            [sys.executable, '-c', DRIVER, str(folder), str(grace), repr(entries)], stderr=subprocess.PIPE, bufsize=0,
+            [sys.executable, '-c', DRIVER, str(folder), str(grace), repr(entries), str(crash_time)], stderr=subprocess.PIPE, bufsize=0,
             env={**os.environ, 'PYTHONPATH': str(REPOSITORY)})
 
     def wait_for(self, text: str, count: int = 1) -> list[str]:
@@ -66,8 +67,8 @@ def start(tmp_path):
     """Start a supervisor of (label, source, options) entries; whatever happens, it is ended."""
     runs = []
 
-    def start(*entries, grace=5.0):
-        runs.append(Run(tmp_path / 'log', list(entries), grace))
+    def start(*entries, grace=5.0, crash_time=10.0):
+        runs.append(Run(tmp_path / 'log', list(entries), grace, crash_time))
         return runs[-1]
 
     yield start
@@ -142,9 +143,24 @@ def test_a_process_without_respawn_stays_away_and_the_run_ends_with_the_last(sta
 
 
 def test_a_process_that_keeps_failing_ends_the_run_with_status_1(start):
-    run = start(('node-1', 'raise SystemExit(2)', {'respawn': True}), ('other-2', POLITE, {}))
+    run = start(('node-1', 'raise SystemExit(1)', {'respawn': True}), ('other-2', POLITE, {}))
     assert run.end() == 1
     assert any('node-1 failed 4 times in a row' in line for line in run.lines)
+
+
+def test_a_process_that_is_refused_each_time_ends_the_run_however_late_it_is_refused(start):
+    run = start(('node-1', 'raise SystemExit(2)', {'respawn': True}), ('other-2', POLITE, {}), crash_time=0.0)
+    assert run.end() == 1
+    assert sum('exit code 2' in line for line in run.lines) == 4
+    assert any('node-1 failed 4 times in a row' in line for line in run.lines)
+
+
+def test_a_process_that_fails_otherwise_after_a_while_is_started_again_and_again(start):
+    source = 'import os; print("up", os.getpid(), flush=True); raise SystemExit(1)'
+    run = start(('node-1', source, {'respawn': True}), crash_time=0.0)
+    assert len(set(run.pids(6))) == 6
+    run.process.send_signal(signal.SIGINT)
+    assert run.end() == 130
 
 
 def test_a_process_deaf_to_sigint_and_sigterm_is_killed(start):

@@ -107,6 +107,13 @@ def test_evaluation_may_decide_more_often():
 def test_an_attempt_longer_than_a_third_of_an_episode_is_refused():
     with pytest.raises(ValueError, match='17'):
         Planner(REACH, PlannerConfig(horizon=17), 4, 0)
+    with pytest.raises(ValueError, match='evaluation_horizon 17'):
+        Planner(REACH, PlannerConfig(evaluation_horizon=17), 4, 0)
+
+
+def test_attempts_of_exploiting_arms_that_are_longer_than_the_others_are_refused():
+    with pytest.raises(ValueError, match=r'exploiting_horizon 6 steps came, at most horizon \(5\)'):
+        Planner(REACH, PlannerConfig(horizon=5, exploiting_horizon=6), 4, 0)
 
 
 def test_tested_attempts_have_the_configured_rate_and_are_free_of_exploration():

@@ -118,6 +118,15 @@ def test_a_discount_that_would_fall_is_refused():
         PlannerConfig(gamma=0.9, gamma_until=9)
 
 
+@pytest.mark.parametrize('exploiting_horizon, learnt', [(5, True), (0, False)])
+def test_missed_tests_of_arms_with_shorter_attempts_count_too(exploiting_horizon, learnt):
+    settings = PURE | dict(sliding_share=0.0, inside_share=0.0, hindsight_share=0.0, testing_penalty=1.0, horizon=10)
+    sample, _ = planner_samples(changes={'testing': np.ones((STEPS, ARMS), dtype=bool)},     # attempts of 5 steps
+                                exploiting_horizon=exploiting_horizon, **settings)
+    last = np.isclose(sample.following[:, 0], sample.following[:, 0].max())        # ended by the episode, of the fastest arm
+    assert (sample.discount == 0.0).any() == learnt and (sample.discount[last] > 0.0).all()
+
+
 def test_a_missed_test_is_learnt_as_the_worst_value_and_ends():
     tested = {'testing': np.ones((STEPS, ARMS), dtype=bool)}
     settings = PURE | dict(sliding_share=0.0, inside_share=0.0, hindsight_share=0.0, testing_penalty=1.0)

@@ -1,11 +1,12 @@
 """Nodes that are given a bundle act with it alone: no learner, no exploration, its statistics frozen."""
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 from small_bundle import CONTROLLER, PLANNER, VERSION, small_bundle
 
-from hac_ros import messages, tasks, topics
+from hac_ros import acting, messages, tasks, topics
+from hac_ros.config import FetchConfig
 from hac_ros.learning.controller import Controller
 from hac_ros.learning.planner import Planner
 from std_msgs.msg import Header
@@ -93,3 +94,23 @@ def small_bundle_statistics(bundle):
     """Return statistics of the same version that hold other values."""
     moments = replace(bundle.statistics.moments, mean=bundle.statistics.moments.mean + 1.0)
     return replace(bundle.statistics, moments=moments)
+
+
+def fetch_bundle(tmp_path, **settings):
+    bundle = small_bundle(tmp_path / 'fetch', control='fetch')
+    return replace(bundle, settings={**bundle.settings, 'fetch': asdict(FetchConfig(**settings))})
+
+
+def test_a_deployment_moves_as_fast_as_the_bundle_was_trained_to(tmp_path):
+    assert acting.motion(FetchConfig(), fetch_bundle(tmp_path, speed=0.05)) == FetchConfig(speed=0.05)
+    assert acting.motion(FetchConfig(speed=0.05), fetch_bundle(tmp_path, speed=0.05)) == FetchConfig(speed=0.05)
+
+
+def test_a_motion_that_the_bundle_was_not_trained_with_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r'fetch\.speed: 0\.2 came, the bundle was trained with 0\.05'):
+        acting.motion(FetchConfig(speed=0.2), fetch_bundle(tmp_path, speed=0.05))
+
+
+def test_velocities_are_scaled_for_a_bundle_of_mocap_and_without_a_bundle_what_is_declared_holds(tmp_path):
+    assert acting.motion(FetchConfig(), small_bundle(tmp_path / 'mocap')).velocity_scale == acting.MOCAP_SCALE
+    assert acting.motion(FetchConfig(speed=0.2), None) == FetchConfig(speed=0.2)

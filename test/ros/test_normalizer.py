@@ -1,5 +1,6 @@
 """What may be asked of the running statistics of a run, of the real node, which is killed on the way."""
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import wire as wires
+from small_bundle import small_bundle
 from wire import FRAMES, RUN, STAMP, TASK, Wire
 
 from hac_ros import messages, records, topics
@@ -36,9 +38,9 @@ class Normalizer:
         self.wire, self.heard = wire, {}
         topics.subscribe(wire.listener.node, topics.STATISTICS, lambda msg: self.heard.update({msg.version: msg}), RUN)
 
-    def start(self):
+    def start(self, **parameters):
         self.heard.clear()
-        self.wire.start('normalizer')
+        self.wire.start('normalizer', **parameters)
         self.version(1)
 
     def kill(self):
@@ -94,6 +96,19 @@ def test_statistics_are_saved_frozen_reset_and_loaded_and_a_killed_normalizer_fo
     refused = node.ask(topics.LOAD)
     assert not refused.success and 'do not match their digest' in refused.message
     assert node.contribute(6, 6, incarnation=7).count == 2 * FRAMES, 'nothing was changed'
+
+
+def test_a_killed_normalizer_whose_origin_is_gone_publishes_the_same_versions(wire):
+    bundle, node = small_bundle(wire.root / 'a' / 'bundle'), Normalizer(wire)
+    node.start(start_from='a')
+    assert node.version(0).count == bundle.statistics.moments.count
+    node.contribute(0, 0)
+    heard = {number: values(msg) for number, msg in node.heard.items()}
+    node.kill()
+    shutil.rmtree(wire.root / 'a')
+    node.start(start_from='a')
+    node.version(2)
+    assert {number: values(msg) for number, msg in node.heard.items()} == heard
 
 
 def hac_statistics(*words):

@@ -47,6 +47,16 @@ def test_a_part_returns_as_it_was_written(tmp_path):
         assert part.tensors[name].shape == value.shape
 
 
+def test_what_a_part_says_is_read_without_its_tensors_and_only_from_the_part_that_was_asked_for(tmp_path):
+    checkpoint.write_part(tmp_path, 'normalizer', 3, tensors(3), {'held': [[0, 0, 4]]})
+    assert checkpoint.read_info(tmp_path, 'normalizer', 3) == {'held': [[0, 0, 4]]}
+    with pytest.raises(DamagedFile, match='cannot be read'):
+        checkpoint.read_info(tmp_path, 'normalizer', 4)
+    shutil.copy(checkpoint.part_path(tmp_path, 'normalizer', 3), checkpoint.part_path(tmp_path, 'normalizer', 5))
+    with pytest.raises(DamagedFile, match='normalizer 5 is wanted'):
+        checkpoint.read_info(tmp_path, 'normalizer', 5)
+
+
 def test_other_readers_of_safetensors_open_a_part(tmp_path):
     checkpoint.write_part(tmp_path, 'normalizer', 3, tensors(3), {})
     read = load_file(checkpoint.part_path(tmp_path, 'normalizer', 3))

@@ -64,6 +64,29 @@ class ExactController(Controller):
         return dataclasses.replace(command, value=probes.scripted(state.observation, subgoals.value))
 
 
+class WildPlanner(Planner):
+    """A planner whose subgoals are near and far, whatever is wanted."""
+
+    def _proposed(self, state, count):
+        attempt = super()._proposed(state, count)
+        value = attempt.value.copy()
+        away = np.random.default_rng([state.id.round, state.id.step]).uniform(-0.2, 0.2, (state.arms, 3))
+        value[:, :3] = spaces.gripper_position(state.observation) + away
+        return dataclasses.replace(attempt, value=value)
+
+
+class PatientPlanner(WildPlanner):
+    """In round 0 its subgoals cannot be reached, and its attempts last longer than the episode."""
+
+    def begin(self, round, *rest):
+        super().begin(round, *rest)
+        self.horizon = self.horizon if round else np.full(self.arms, 2 * REACH.steps)
+
+    def _proposed(self, state, count):
+        attempt = super()._proposed(state, count)
+        return attempt if state.id.round else dataclasses.replace(attempt, value=attempt.value + 5.0)
+
+
 def same(a, b) -> bool:
     """Whether two records are equal bit for bit."""
     return all(np.array_equal(value, getattr(b, name)) for name, value in vars(a).items())
@@ -139,6 +162,49 @@ def test_only_the_episodes_asked_for_are_counted():
     assert (three.episodes, three.steps) == (3, 3 * REACH.steps)
     assert len({each.mean_final_distance for each in (two, three, four)}) == 3
     assert math.isnan(three.probe_accuracy)
+
+
+def far_and_near(planner, arms: int = 2) -> Evaluator:
+    """Return an evaluator with a planner of its own, and a controller that does what it can."""
+    evaluator = Evaluator(REACH, PLANNER, CONTROLLER, arms, 0, with_probes=False)
+    evaluator.planner, evaluator.controller = planner(REACH, PLANNER, arms, 0), ExactController(REACH, CONTROLLER, arms, 0)
+    return evaluator
+
+
+def counted_attempts(evaluator: Evaluator, arms_by_round: list[int]) -> np.ndarray:
+    """Return (attempts, 3) bool of these arms, one by one: reached, ended, too far away when it was proposed."""
+    found, farthest = [], REACH.stride * PLANNER.horizon + PLANNER.position_tolerance
+    for number, arms in enumerate(arms_by_round):
+        episodes = run_round(evaluator.simulation, evaluator.planner, evaluator.controller, number, weights(), statistics(),
+                             False).planner
+        for arm in range(arms):
+            for attempt in np.unique(episodes.attempt[:, arm]):
+                steps = np.flatnonzero(episodes.attempt[:, arm] == attempt)
+                subgoal, before, after = (values[:, arm] for values in (
+                    episodes.subgoal, episodes.observation[:-1], episodes.observation[1:]))
+                away = subgoal[steps[0], :3] - spaces.gripper_position(before[steps[0]])
+                missed = np.linalg.norm(subgoal[steps[-1], :3] - spaces.gripper_position(after[steps[-1]]))
+                hit = missed <= PLANNER.position_tolerance      # the fingers of Reach are locked
+                found.append((hit, hit or episodes.steps_left[steps[-1], arm] <= 1, np.abs(away).max() > farthest))
+    return np.array(found)
+
+
+@pytest.mark.parametrize('episodes, counted', [(3, [2, 1]), (4, [2, 2]), (1, [1])])
+def test_shares_are_of_the_attempts_of_all_episodes_that_are_counted(episodes, counted):
+    evaluator = far_and_near(WildPlanner)
+    report = evaluator.evaluate(*weights(), statistics(), episodes)
+    hit, ended, far = counted_attempts(evaluator, counted).T
+    assert 0.0 < hit[ended].mean() < 1.0 and 0.0 < far.mean() < 1.0 and not ended.all()
+    assert report.controller_accuracy == pytest.approx(hit[ended].mean(), abs=1e-12)
+    assert report.out_of_reach == pytest.approx(far.mean(), abs=1e-12)
+
+
+def test_a_round_in_which_no_attempt_ended_leaves_the_accuracy_of_the_others():
+    evaluator = far_and_near(PatientPlanner)
+    alone, rest, both = (evaluator.evaluate(*weights(), statistics(), episodes, first).controller_accuracy
+                         for episodes, first in ((2, 0), (2, 1), (4, 0)))
+    assert math.isnan(alone)
+    assert both == rest and 0.0 < rest < 1.0
 
 
 def test_a_policy_that_knows_the_answer_is_scored_so():

@@ -56,8 +56,18 @@ def test_dropped_rounds_are_gone_and_the_others_stay(tmp_path):
     book = journal.EpisodeJournal(tmp_path)
     for round_ in range(4):
         book.write(episodes(0, round_))
-    book.drop_before(2)
+    book.drop({0: 2})
     assert [e.round for e in book.read({0: 0})] == [2, 3]
+
+
+def test_an_old_round_of_a_worker_that_was_late_stays_until_a_checkpoint_holds_it(tmp_path):
+    book = journal.EpisodeJournal(tmp_path)
+    for worker, round_ in ((0, 40), (1, 5), (2, 0)):
+        book.write(episodes(worker, round_))
+    book.drop({0: 40, 1: 5})
+    assert [(e.worker, e.round) for e in book.read({0: 40, 1: 5})] == [(2, 0), (1, 5), (0, 40)]
+    book.drop({0: 41, 1: 6, 2: 1})
+    assert not list(book.read({}))
 
 
 def test_contributions_come_back_bit_for_bit(tmp_path):

@@ -18,6 +18,20 @@ with RunFolder(sys.argv[1], 'first').claim():
     sys.stdin.read()
 """
 
+PLACES = ('.', 'checkpoint', 'checkpoint/journal', 'checkpoint/journal/planner_learner', 'proposals', 'films', 'report')
+WRITER = """
+import contextlib, signal, sys
+from pathlib import Path
+from hac_ros import atomic_files
+with contextlib.ExitStack() as stack:
+    for place in map(Path, sys.argv[1:]):
+        stack.enter_context(atomic_files.replacing(place / 'data')).write(b'half')
+        folder = stack.enter_context(atomic_files.replacing_folder(place / 'bundle'))
+        stack.enter_context(atomic_files.replacing(folder / 'policy')).write(b'half')
+    print('writing', flush=True)
+    signal.pause()
+"""
+
 
 @pytest.fixture
 def owner(tmp_path):
@@ -122,10 +136,55 @@ def test_resume_without_a_run_says_what_to_do(tmp_path):
         RunFolder(tmp_path, 'first').begin(SETTINGS, ['hac'], resume=True)
 
 
-def test_leftovers_of_a_crash_are_swept_at_the_start(tmp_path):
+@pytest.fixture
+def writer(tmp_path):
+    """Another process that has begun to write a file and a folder in each place of run ``first``."""
+    for place in PLACES:
+        (tmp_path / 'first' / place).mkdir(parents=True, exist_ok=True)
+    process = subprocess.Popen([sys.executable, '-c', WRITER, *(str(tmp_path / 'first' / place) for place in PLACES)],
+                               stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == 'writing\n'
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def parts(folder: RunFolder) -> list[str]:
+    return sorted(str(path.relative_to(folder.path)) for path in folder.path.rglob('.*.part-*'))
+
+
+def test_what_a_crash_left_is_swept_at_the_next_start_and_not_before(tmp_path, writer):
     folder = RunFolder(tmp_path, 'first')
+    begun = parts(folder)
+    assert len(begun) == 3 * len(PLACES)
     folder.begin(SETTINGS, ['hac'])
-    leftover = folder.checkpoint / '.recorder-00000001.safetensors.part-1-1'
-    leftover.write_bytes(b'half')
+    assert parts(folder) == begun, 'its process lives'
+    writer.kill()
+    writer.wait()
+    (folder.proposals / 'round-00000004.safetensors').write_bytes(b'whole')
     folder.begin(SETTINGS, ['hac'], resume=True)
-    assert not leftover.exists()
+    assert parts(folder) == []
+    assert (folder.proposals / 'round-00000004.safetensors').read_bytes() == b'whole'
+
+
+def test_a_film_that_was_never_finished_is_swept(tmp_path, child):
+    folder = RunFolder(tmp_path, 'first')
+    folder.films.mkdir(parents=True)
+    film = folder.films / f'.round-00000008.part-{child.pid}.mp4'
+    film.write_bytes(b'half')
+    folder.begin(SETTINGS, ['hac'])
+    assert film.exists()
+    child.kill()
+    child.wait()
+    folder.begin(SETTINGS, ['hac'], resume=True)
+    assert not film.exists()
+
+
+def test_a_process_that_has_the_number_of_one_that_crashed_keeps_nothing(tmp_path, child):
+    folder = RunFolder(tmp_path, 'first')
+    folder.journal.mkdir(parents=True)
+    left = folder.journal / f'.planner_0.json.part-{child.pid}-0'
+    left.write_bytes(b'half')
+    os.utime(left, (1e9, 1e9))      # long before that process began
+    folder.begin(SETTINGS, ['hac'])
+    assert not left.exists()
