@@ -92,7 +92,10 @@ class Supervisor:
         for fd in (reader, writer):
             os.set_blocking(fd, False)
         self.selector.register(reader, selectors.EVENT_READ)
-        handlers = {number: signal.signal(number, self._on_signal) for number in (*_STOPPERS, signal.SIGCHLD)}
+        heeded = set(_STOPPERS)
+        if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:      # nohup: the terminal may go
+            heeded.remove(signal.SIGHUP)
+        handlers = {number: signal.signal(number, self._on_signal) for number in (*heeded, signal.SIGCHLD)}
         previous = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         try:
             yield

@@ -151,7 +151,7 @@ class Recorder(Node):
         self.health.show(row)
         self.plots.show(row)
         self.complete_checkpoint(int(row['round']))
-        if 'evaluation/success_rate' in row:
+        if 'evaluation/success_rate' in row and self.watch.due():
             self.look()
         if (due := self.rule.begin(int(row['round']))) is not None:
             self.get_logger().warning(due.told())

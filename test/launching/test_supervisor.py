@@ -36,10 +36,10 @@ DEAF = ('import signal, os; signal.signal(signal.SIGINT, signal.SIG_IGN); '
 class Run:
     """A supervisor in a process of its own, and what it shows."""
 
-    def __init__(self, folder: Path, entries: list, grace: float, crash_time: float):
+    def __init__(self, folder: Path, entries: list, grace: float, crash_time: float, by: tuple[str, ...]):
         self.folder, self.lines = folder, []
         self.process = subprocess.Popen(
-            [sys.executable, '-c', DRIVER, str(folder), str(grace), repr(entries), str(crash_time)], stderr=subprocess.PIPE, bufsize=0,
+            [*by, sys.executable, '-c', DRIVER, str(folder), str(grace), repr(entries), str(crash_time)], stderr=subprocess.PIPE, bufsize=0,
             env={**os.environ, 'PYTHONPATH': str(REPOSITORY)})
 
     def wait_for(self, text: str, count: int = 1) -> list[str]:
@@ -67,8 +67,8 @@ def start(tmp_path):
     """Start a supervisor of (label, source, options) entries; whatever happens, it is ended."""
     runs = []
 
-    def start(*entries, grace=5.0, crash_time=10.0):
-        runs.append(Run(tmp_path / 'log', list(entries), grace, crash_time))
+    def start(*entries, grace=5.0, crash_time=10.0, by=()):
+        runs.append(Run(tmp_path / 'log', list(entries), grace, crash_time, by))
         return runs[-1]
 
     yield start
@@ -103,6 +103,16 @@ def test_end_of_the_required_process_stops_the_others_and_gives_the_status(start
                 ('recorder-2', 'import sys; sys.exit(7)', {'on_exit': 'shutdown'}))
     assert run.end() == 7
     assert any('was required' in line for line in run.lines)
+
+
+@pytest.mark.parametrize('by, status', [((), 129), (('nohup',), 130)])
+def test_a_terminal_that_goes_ends_a_run_unless_nohup_started_it(start, by, status):
+    run = start(('worker-1', POLITE, {}), by=by)
+    run.pids(1)
+    run.process.send_signal(signal.SIGHUP)
+    if by:      # what has come is not heeded: the next signal is the first one
+        run.process.send_signal(signal.SIGINT)
+    assert run.end() == status
 
 
 def test_ctrl_c_lets_a_process_end_by_itself(start):

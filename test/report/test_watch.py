@@ -38,3 +38,12 @@ def test_a_run_without_rows_cannot_be_looked_at(tmp_path):
     folder.metrics.unlink()
     with pytest.raises(ValueError, match='has measured nothing yet'):
         Watch(folder).look()
+
+
+@pytest.mark.parametrize('took, rest', [(0.05, 0.0), (2.0, 40.0)])
+def test_looks_at_a_long_run_keep_to_their_share_of_the_time(tmp_path, took, rest):
+    times = iter([0.0, 100.0, 100.0 + took, 100.0 + took, 100.0 + took + 0.99 * rest, 100.0 + took + rest + 1e-6])
+    watch = Watch(scripted_run.make(tmp_path, 'long'), lambda: next(times))
+    assert watch.due()
+    watch.look()
+    assert watch.due() == (rest == 0.0) and watch.due()
