@@ -4,10 +4,8 @@ from pathlib import Path
 import numpy as np
 
 from hac_ros import deployment_log, tasks
-from hac_ros.config import ControllerConfig, PlannerConfig
-from hac_ros.learning.bundle import Bundle, BundleRefused, level_config
-from hac_ros.learning.controller import Controller
-from hac_ros.learning.planner import Planner
+from hac_ros.learning.bundle import Bundle, BundleRefused, level_configs
+from hac_ros.learning.flat import actors
 from hac_ros.records import ArmState, StepId
 
 
@@ -40,8 +38,7 @@ def _episode(episode: deployment_log.Episode, bundle: Bundle) -> dict:
 
 def _answers(episode, task, bundle, about):
     """Yield (subgoal (4,), command (4,), step) for each recorded step, in order."""
-    planner = Planner(task, level_config(PlannerConfig, bundle.settings.get('planner', {})), 1, 0)
-    controller = Controller(task, level_config(ControllerConfig, bundle.settings.get('controller', {})), 1, 0)
+    planner, controller = actors(task, *level_configs(bundle), 1, 0)
     planner.begin(about['round'], bundle.planner, bundle.statistics, explore=False)
     controller.begin(about['round'], bundle.controller, bundle.statistics, explore=False)
     goal = np.array([about['goal_world']])

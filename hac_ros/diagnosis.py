@@ -204,7 +204,7 @@ def _impossible(run: RunHistory, level: str, lowest: float, thresholds: Threshol
     if not len(values) or lowest - margin <= values[-1] <= margin:
         return []
     return [Finding('divergence', f'The {level}\'s critics diverge: their mean value is {values[-1]:.2f}, possible are '
-                    f'{lowest:.1f} to 0.', f'Lower {level}.learning_rate; set {level}.layer_norm.')]
+                    f'{lowest:.1f} to 0.', _calmer(run, level))]
 
 
 def _growing(run: RunHistory, level: str, thresholds: Thresholds) -> list[Finding]:
@@ -216,7 +216,13 @@ def _growing(run: RunHistory, level: str, thresholds: Thresholds) -> list[Findin
     if now <= thresholds.growth * max(before, 1e-6):
         return []
     return [Finding('divergence', f'The {level}\'s critic loss grows: {now:.3g} lately, {before:.3g} before.',
-                    f'Lower {level}.learning_rate; set {level}.layer_norm.')]
+                    _calmer(run, level))]
+
+
+def _calmer(run: RunHistory, level: str) -> str:
+    """Return what to try against diverging critics. The one level of a flat policy has the planner's settings (config.levels)."""
+    section = 'planner' if run.setting('run', 'policy') == 'flat' else level
+    return f'Lower {section}.learning_rate; set {section}.layer_norm.'
 
 
 def _optimistic(run: RunHistory, lowest: float, thresholds: Thresholds) -> list[Finding]:
@@ -235,7 +241,7 @@ def _optimistic(run: RunHistory, lowest: float, thresholds: Thresholds) -> list[
 
 def drift(statistics: StatisticsHistory | None, thresholds: Thresholds = Thresholds()) -> Finding | None:
     """Find dimensions whose recent data the running statistics do not describe."""
-    if statistics is None:
+    if statistics is None or is_identity(statistics):
         return None
     shift, widening = statistics.shift[-1], statistics.widening[-1]
     bad = np.flatnonzero((np.abs(shift) > thresholds.drift) | (widening > thresholds.widening))
@@ -249,6 +255,11 @@ def drift(statistics: StatisticsHistory | None, thresholds: Thresholds = Thresho
                    f'dimensions. {words}.',
                    'The policy has settled somewhere else than where it learnt: look at the subgoal map; restart with '
                    'normalizer.initial from a run that works, or with another seed.')
+
+
+def is_identity(statistics: StatisticsHistory) -> bool:
+    """Whether the newest statistics are those of no samples, as all are with normalizer.mode none: they describe no data."""
+    return not statistics.mean[-1].any() and bool((statistics.std[-1] == 1.0).all())
 
 
 def reach(evaluations: list[Proposals], thresholds: Thresholds = Thresholds()) -> Finding | None:

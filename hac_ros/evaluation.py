@@ -126,17 +126,21 @@ def evaluate(bundle: Bundle, episodes: int, seed: int, arms: int = 25, threads: 
     Raises ValueError as Evaluator does.
     """
     arms = min(arms, max(episodes, 1))
-    kinds = {'fetch': FetchConfig, 'randomization': RandomizationConfig}
-    settings = {name: level_config(kind, bundle.settings.get(name, {})) for name, kind in kinds.items()}
     planner, controller = level_configs(bundle)
     evaluator = Evaluator(tasks.by_name(bundle.task, bundle.control), planner, controller, arms=arms, seed=seed, control=bundle.control,
-                          threads=threads, **settings)
+                          threads=threads, **robot_configs(bundle))
     try:
         trained = bundle.planner, bundle.controller, bundle.statistics
         report = evaluator.evaluate(*trained, episodes)
         return dataclasses.replace(report, **evaluator.stand_ins(*trained, min(episodes, STAND_IN_EPISODES)))
     finally:
         evaluator.close()
+
+
+def robot_configs(bundle: Bundle) -> dict[str, FetchConfig | RandomizationConfig]:
+    """Return the settings, fetch and randomization, of the robot that a bundle was trained for: Simulation takes them."""
+    kinds = {'fetch': FetchConfig, 'randomization': RandomizationConfig}
+    return {name: level_config(kind, bundle.settings.get(name, {})) for name, kind in kinds.items()}
 
 
 def evaluate_bundle(path, task: str, episodes: int = 100, seed: int = 0, arms: int = 25) -> dict:

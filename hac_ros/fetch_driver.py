@@ -33,9 +33,9 @@ class Driver:
     """
 
     def __init__(self, fetch: FetchConfig, safety: SafetyConfig, needs_object: bool, locked: bool, share: float = 1.0):
-        """``share`` of the speed is driven; ``locked``: the gripper is left as it is."""
+        """``share`` of the speed is driven, moving and turning; ``locked``: the gripper is left as it is."""
         self.fetch, self.share, self.locked = fetch, share, locked
-        self.guarded = Guarded(safety, needs_object)
+        self.guarded = Guarded(safety, needs_object, share)
         self.goals = robot_commands.GripperGoals(1, fetch)
         self.speed = safety.speed + safety.turn * kinematics.GRIP
         self.acceleration = safety.acceleration + (safety.turn_acceleration + safety.turn**2) * kinematics.GRIP
@@ -63,8 +63,7 @@ class Driver:
         if state is None or command is None or not np.isfinite(state.joints).all():
             return self._through(now, state, None, causes)
         rotation = kinematics.chain(state.joints).rotation
-        twist = robot_commands.twist(np.asarray(command)[None], rotation, self.fetch)[0]
-        twist[:3] *= self.share
+        twist = robot_commands.twist(np.asarray(command)[None], rotation, self.fetch)[0] * self.share
         before = self.goals.state.copy(), self.goals.goal.copy()
         opening = self._opening(command[3], state)
         sent = self._through(now, state, Command(twist, opening, stamp), causes)

@@ -13,7 +13,7 @@ import imageio.v2 as imageio
 import numpy as np
 
 from hac_ros import atomic_files, spaces, tasks
-from hac_ros.evaluation import Evaluator
+from hac_ros.evaluation import Evaluator, robot_configs
 from hac_ros.learning import attempts
 from hac_ros.learning.bundle import Bundle, level_configs
 from hac_ros.learning.controller import Controller
@@ -70,9 +70,9 @@ def record(simulation: Simulation, planner: Planner, controller: Controller, rou
 
 
 def of_bundle(bundle: Bundle, episodes: int, seed: int) -> Recorded:
-    """Return episodes of a bundle, in the simulation of its task and control mode."""
+    """Return episodes of a bundle, in the simulation of its task and control mode, with its robot's settings, as ``evaluate``."""
     task = tasks.by_name(bundle.task, bundle.control)
-    simulation = Simulation(task, episodes, seed, purpose='evaluation', control=bundle.control)
+    simulation = Simulation(task, episodes, seed, purpose='evaluation', control=bundle.control, **robot_configs(bundle))
     levels = actors(task, *level_configs(bundle), episodes, seed)
     return record(simulation, *levels, 0, (bundle.planner, bundle.controller), bundle.statistics)
 

@@ -67,12 +67,17 @@ class Signals:
 
 @dataclass(frozen=True)
 class Asked:
-    """A round that shall begin with states from ``since`` [s] on; goal (3,) [m] in base_link."""
+    """A round that shall begin with states from ``since`` [s] on; goal (3,) [m] in base_link.
+
+    set_up: an emulator may have put the arm elsewhere for it. expires [s] of our own clock: later it begins no more.
+    """
 
     round: int
     take: int
     goal: np.ndarray
     since: float
+    set_up: bool
+    expires: float
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,7 @@ class Pilot:
         self.folder, self.about = log_folder, about or {}
         self.signals = Signals(Pulse(), Pulse())
         self.id: StepId | None = None
-        self.jumped = False
+        self.jumped, self.before = False, None      # before: the newest state whose joints are finite
         self.asked: Asked | None = None
         self.log: EpisodeLog | None = None
         self.closed: list[EpisodeLog] = []
@@ -112,12 +117,27 @@ class Pilot:
 
     # Rounds
 
-    def ask(self, round_: int, take: int, goal: np.ndarray, since: float) -> None:
+    def ask(self, round_: int, take: int, goal: np.ndarray, since: float, set_up: bool = False,
+            patience: float = np.inf) -> None:
         """Begin a round as soon as it is ``since`` [s] and states from then on are here; the one that runs ends there.
 
-        Where time is stepped, joint states may come before the clock that they belong to.
+        Where time is stepped, joint states may come before the clock that they belong to. After ``patience`` [s] it does not
+        begin any more. ``set_up``: an emulator may have put the arm elsewhere, which is no jump of its joints.
         """
-        self.asked = Asked(round_, take, np.asarray(goal, dtype=np.float64), since)
+        self.asked = Asked(round_, take, np.asarray(goal, dtype=np.float64), since, set_up, self.clock() + patience)
+
+    def lacking(self, now: float) -> str:
+        """Return, in words, what the round that was asked for waits for at ``now`` [s]; empty: nothing."""
+        since, senses = self.asked.since, self.senses
+        if now < since - EARLY:
+            return 'the clock has not come to its stamp'
+        if senses.complete(since):
+            return ''
+        if senses.stamp < since:
+            return 'joint states are missing or too old'
+        if self.task.has_object and (senses.object_stamp or -np.inf) < since:
+            return 'the pose of the object is missing or too old'
+        return 'a joint state is not finite'
 
     @property
     def running(self) -> bool:
@@ -132,7 +152,8 @@ class Pilot:
         self.last = self.subgoal = self.pending = self.admitted = None
         self._close_log()
         self.senses.start()
-        self.jumped = False       # whoever set up the episode may have moved the arm
+        if asked.set_up:
+            self._forget_jump()
         self.driver.start(state, at_rest=self.config.clock == 'stepped')
         if self.folder is not None:
             self.log = EpisodeLog(self.folder, {**self.about, 'goal': asked.goal.tolist(), 'goal_world': self.goal.tolist()},
@@ -155,6 +176,25 @@ class Pilot:
         self.asked = self.id = None
         self.answered = True
 
+    # Jumps, and what else stays until somebody has seen to it
+
+    def clear(self) -> None:
+        """Forget run-stop, fault and jump: somebody has seen to it. What the gripper was told may have been lost meanwhile."""
+        self.jumped = False
+        self.driver.guarded.reset()
+        self.driver.goals.lose(0)
+
+    def forget_place(self) -> None:
+        """Forget where the joints were: while nobody looked, the arm may have been moved."""
+        self.before = None
+        self.recent.clear()
+
+    def _forget_jump(self) -> None:
+        """Forget a jump, but no run-stop and no fault."""
+        self.jumped = False
+        if self.driver.guarded.latched is Status.JOINTS_JUMPED:
+            self.driver.guarded.reset()
+
     # A period
 
     def tick(self, now: float) -> tuple[Sent | None, ArmState | None]:
@@ -165,7 +205,7 @@ class Pilot:
         self.began = self.clock()
         state = self.senses.robot_state(**self.signals.for_safety())
         self._compare(state)
-        if self.asked is not None and now >= self.asked.since - EARLY and self.senses.complete(self.asked.since):
+        if self.asked is not None and self.began <= self.asked.expires and not self.lacking(now):
             self._begin(state)
             return None, self._publish(now, state)
         if not self.running or self.paused:
@@ -180,16 +220,18 @@ class Pilot:
         return (self._note(self.driver.rest(now, state, self._causes())) if ended else None), published
 
     def _compare(self, state: RobotState | None) -> None:
-        """Keep where the joints are, and see whether they jumped, as no joint can."""
-        self.jumped = False
+        """Keep where the joints are, and note if they jumped, as no joint can: until ``clear`` kinematics may be wrong."""
         if state is None:
+            self.forget_place()
+            return
+        if not np.isfinite(state.joints).all():     # a reason to stop of its own: compared is with the next sound one
             self.recent.clear()
             return
-        if self.recent:
-            before = self.recent[-1]
-            moved = np.abs(state.joints - before.joints)
-            since = min(max(state.joints_stamp - before.joints_stamp, self.task.period), JUMP_TIME)
-            self.jumped = not bool((moved <= kinematics.VELOCITY * since + JUMP).all())
+        if self.before is not None:
+            moved = np.abs(state.joints - self.before.joints)
+            since = min(max(state.joints_stamp - self.before.joints_stamp, self.task.period), JUMP_TIME)
+            self.jumped |= not bool((moved <= kinematics.VELOCITY * since + JUMP).all())
+        self.before = state
         self.recent.append(state)
 
     @property

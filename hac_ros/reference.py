@@ -37,7 +37,7 @@ DECLARED = {
     'fetch_bridge': (_RUN, _PROCESS, _ACTING, ('deployment', config.DeploymentConfig), ('fetch', config.FetchConfig),
                      ('safety', config.SafetyConfig)),
     'gripper_relay': (_RUN,),
-    'guard': (_RUN, _PROCESS, ('guard', config.GuardConfig)),
+    'guard': (_RUN, _PROCESS, ('deployment', config.DeploymentConfig), ('guard', config.GuardConfig)),
     'planner': (_RUN, _PROCESS, _ACTING, *_LEVELS),
     'controller': (_RUN, _PROCESS, _ACTING, *_LEVELS),
     'membership': (_RUN,),

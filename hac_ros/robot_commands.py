@@ -37,11 +37,15 @@ class GripperGoals:
     def __init__(self, arms: int, config: FetchConfig):
         self.band = config.gripper_band
         self.state = np.zeros(arms, dtype=int)
-        self.goal = np.zeros(arms)             # [m] total opening that was sent last
+        self.goal = np.zeros(arms)             # [m] total opening that was sent last; NaN: it was lost
 
     def start(self, arm: int, opening: float) -> None:
         """Begin an episode with the gripper of ``arm`` resting at ``opening`` [m]."""
         self.state[arm], self.goal[arm] = HOLDING, opening
+
+    def lose(self, arm: int) -> None:
+        """Note that the gripper of ``arm`` does not follow its goal: the next command sends one, though the wish is the same."""
+        self.goal[arm] = np.nan
 
     def update(self, command: np.ndarray, opening: np.ndarray) -> np.ndarray:
         """Return which arms (N,) need a new goal sent, for commands (N,) in -1 .. 1 and openings (N,) [m].
@@ -52,7 +56,7 @@ class GripperGoals:
         wish = np.where(strength > self.band, np.sign(command).astype(int), self.state)
         against = (command * self.state < 0) & (wish == self.state)
         wish = np.where((strength < self.band / 2) | against, HOLDING, wish)
-        changed = wish != self.state
+        changed = (wish != self.state) | np.isnan(self.goal)
         goals = np.where(wish == OPENING, spaces.OPENING_MAX, np.where(wish == CLOSING, 0.0, opening))
         self.goal, self.state = np.where(changed, goals, self.goal), wish
         return changed

@@ -110,7 +110,7 @@ GUARD_ALIVE = Topic('{worker}/guard/alive', Header, NEWEST, 'guard: 50 Hz; frame
 RESET = Topic('{worker}/reset', Trigger, None, 'bridge service: begin the round anew')
 PAUSE = Topic('{worker}/pause', SetBool, None, 'bridge service: hold (true) or go on (false)')
 CLEAR = Topic('{worker}/fetch_bridge/clear', Trigger, None,
-              'fetch bridge service: forget a run-stop or fault that is over')
+              'fetch bridge service: forget a run-stop or fault that is over, and a jump of the joints')
 BEGIN_EPISODE = Topic('/fetch_emulator/begin_episode', BeginEpisode, None,
                       'emulator service: put arm and object where an episode starts')
 JUDGE = Topic('/fetch_emulator/judge', JudgeEpisode, None, 'emulator service: how far the true state is from the goal')

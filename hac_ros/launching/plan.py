@@ -1,4 +1,5 @@
 """What a launch file asks for: processes, each with the command line that ``launch_ros`` would give it."""
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,9 +63,12 @@ class NodeProcess:
         item = self.parameters[number]
         if isinstance(item, Path):
             return item
-        path = folder / f'{self.label}-{number}.yaml'
-        path.write_text(item.content if isinstance(item, Text) else
+        # Labels of workers that are launched one by one into the same run are alike.
+        path = folder / f'{self.label}{(self.path or "").replace("/", ".")}-{number}.yaml'
+        part = path.with_name(f'.{path.name}.part-{os.getpid()}')      # whoever reads the file meanwhile reads a whole one
+        part.write_text(item.content if isinstance(item, Text) else
                         yaml.dump({self.path or '/**': {'ros__parameters': dict(item)}}, default_flow_style=False))
+        part.replace(path)
         return path
 
     def values(self) -> dict:

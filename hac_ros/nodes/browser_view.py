@@ -1,8 +1,5 @@
 """A page in the browser that shows what RViz shows, with the state and the metrics of the run."""
-import socket
-
 import numpy as np
-import viser
 
 from hac_ros import markers, messages, tasks, topics
 from hac_ros.config import PageConfig, RunConfig
@@ -10,6 +7,7 @@ from hac_ros.nodes import process
 from hac_ros.nodes.health import Health
 from hac_ros.nodes.page_panel import PagePanel
 from hac_ros.nodes.page_scene import PageScene
+from hac_ros.nodes.page_server import PageServer
 from hac_ros.parameters import declare
 
 from rcl_interfaces.srv import SetParameters
@@ -28,9 +26,8 @@ class BrowserView(Node):
         super().__init__('browser_view', **node_options)
         self.config = declare(self, RunConfig)
         self.page = declare(self, PageConfig, 'page')
-        check_free(self.page.host, self.page.port)
+        self.server = PageServer(self.page.host, self.page.port)
         self.health = Health(self, self.config.run)
-        self.server = viser.ViserServer(self.page.host, self.page.port, label='hac', verbose=False)
         self.scene = PageScene(self.server.scene)
         self.panel = PagePanel(self.server.gui, self.config.run, self.config.worker, self.config.arms)
         self.open: list = []           # subscriptions, while somebody looks
@@ -65,6 +62,9 @@ class BrowserView(Node):
             self.panel.say(NO_STATE)
         while not self.panel.wishes.empty():
             self.grant(*self.panel.wishes.get())
+        while not self.server.refusals.empty():
+            self.health.refuse('request to the page refused', self.server.refusals.get())
+        self.panel.refresh()
 
     def watch(self) -> None:
         """Subscribe: somebody looks."""
@@ -132,17 +132,6 @@ class BrowserView(Node):
     def close(self) -> None:
         """End the page."""
         self.server.stop()
-
-
-def check_free(host: str, port: int) -> None:
-    """Raise ValueError if nobody can listen there: viser would take another port without a word."""
-    with socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise ValueError(f'page.port: {host}:{port} came, a free port of this machine is wanted: '
-                             f'{error.strerror or error}; add port:=<another>') from error
 
 
 def main(argv=None):

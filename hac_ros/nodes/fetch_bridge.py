@@ -8,7 +8,7 @@ from hac_ros.fetch_driver import Driver
 from hac_ros.fetch_senses import Senses
 from hac_ros.nodes import process
 from hac_ros.nodes.health import Health
-from hac_ros.nodes.ownership import Ownership
+from hac_ros.nodes.ownership import Ownership, claim_robot
 from hac_ros.nodes.robot_rounds import GoalRounds, LearnerRounds
 from hac_ros.nodes.robot_side import RobotSide
 from hac_ros.parameters import declare
@@ -30,12 +30,13 @@ class FetchBridge(LifecycleNode):
         self.config = declare(self, RunConfig)
         process.declare_priority(self, above=1)
         self.deployment = declare(self, DeploymentConfig, 'deployment')
-        self.active, self.time, self.due, self.ownership = False, 0.0, float('-inf'), None
+        self.active, self.time, self.due, self.ownership, self.claim = False, 0.0, float('-inf'), None, None
         if self.config.arms != 1:
             raise ValueError(f'arms: {self.config.arms} came, a robot has 1')
         self.pilot = self._make_pilot(declare(self, FetchConfig, 'fetch'), declare(self, SafetyConfig, 'safety'),
                                       declare(self, ActingConfig))
         self.ownership = Ownership(self, self.config)
+        self.claim = None if self.deployment.shadow else claim_robot()
         self.writer = ThreadPoolExecutor(1)      # a disk that takes its time must not keep the arm waiting
         self._open_topics()
         if self.deployment.autostart:
@@ -44,6 +45,9 @@ class FetchBridge(LifecycleNode):
 
     def _make_pilot(self, fetch, safety, acts) -> Pilot:
         config, task = self.config, tasks.by_name(self.config.task, 'fetch')
+        if safety.safety_period != task.period:
+            raise ValueError(f'safety.safety_period: {safety.safety_period} came, {task.period} is wanted: the bridge sends a '
+                             f'command each control period of task {task.name}')
         bundle = acting.chosen_bundle(acts, config)
         fetch = acting.motion(fetch, bundle)
         about = {'run': config.run, 'task': config.task, 'shadow': self.deployment.shadow,
@@ -80,7 +84,9 @@ class FetchBridge(LifecycleNode):
     # Life
 
     def on_activate(self, state):
-        """Fly from now on."""
+        """Fly from now on; what was known of the arm before holds no longer."""
+        self.robot.holding.forget()
+        self.pilot.forget_place()
         self.active = True
         return super().on_activate(state)
 
@@ -113,6 +119,8 @@ class FetchBridge(LifecycleNode):
         """Come to rest, write what is left, and give the name back."""
         self.come_to_rest()
         self.writer.shutdown()
+        if self.claim is not None:
+            self.claim.close()
         if self.ownership is not None:
             self.ownership.release()
 
@@ -226,12 +234,12 @@ class FetchBridge(LifecycleNode):
         return response
 
     def on_clear(self, _, response):
-        """Service: forget a run-stop or fault that is over."""
+        """Service: forget a run-stop or fault that is over, and a jump of the joints."""
         signals = self.pilot.signals
         response.success = not (signals.runstopped or signals.faulted)
         response.message = 'cleared' if response.success else 'the run-stop or fault is still there'
         if response.success:
-            self.pilot.driver.guarded.reset()
+            self.pilot.clear()
         return response
 
 

@@ -34,7 +34,7 @@ class GripperRelay(Node):
         topics.subscribe(self, topics.RUNSTOPPED, lambda msg: setattr(self, 'runstopped', msg.data), run)
         self.server = GripperServer(self, self)
         self.current: GripperAction | None = None
-        self.timer = self.create_timer(PERIOD, self.on_timer)
+        self.timer = process.timer(self, PERIOD, self.on_timer)
 
     def on_joints(self, msg):
         """Keep how far the gripper is open."""

@@ -4,7 +4,7 @@ import time
 import numpy as np
 
 from hac_ros import kinematics, robot_messages, topics
-from hac_ros.config import GuardConfig, RunConfig
+from hac_ros.config import DeploymentConfig, GuardConfig, RunConfig
 from hac_ros.nodes import process
 from hac_ros.nodes.health import Health
 from hac_ros.nodes.hold_goal import HoldGoal
@@ -23,7 +23,8 @@ RELEASE_HOLD = 1.0     # [s] a hold that then gives way, for a bridge that lets 
 class Guard(Node):
     """heartbeat, joint_states -> guard/alive; when the heartbeat is late: zero twists and a goal that holds the arm.
 
-    Times are of the wall clock, by receipt: a guard believes nobody's stamps.
+    Times are of the machine's own clock, by receipt: a guard believes nobody's stamps. In shadow mode it asks nothing of
+    the robot, and tells what it would do.
     """
 
     def __init__(self, **node_options):
@@ -31,6 +32,7 @@ class Guard(Node):
         self.config = declare(self, RunConfig)
         process.declare_priority(self, above=2)     # than the bridge, which has one more than the rest
         self.guard = declare(self, GuardConfig, 'guard')
+        self.shadow = declare(self, DeploymentConfig, 'deployment').shadow
         self.ownership = Ownership(self, self.config)
         self.mind = Takeover(self.guard)
         self.joints: tuple[float, np.ndarray, np.ndarray] | None = None    # receipt, positions and velocities (7,)
@@ -41,7 +43,7 @@ class Guard(Node):
         self.twists = topics.publisher(self, topics.TWIST_COMMAND, run, worker)
         topics.subscribe(self, topics.HEARTBEAT, self.on_heartbeat, run, worker)
         topics.subscribe(self, topics.ROBOT_JOINT_STATES, self.on_joints, run, worker)
-        self.timer = self.create_timer(self.guard.period, self.on_timer)
+        self.timer = process.timer(self, self.guard.period, self.on_timer)
 
     def on_joints(self, msg):
         """Keep where the arm is, and how fast."""
@@ -54,8 +56,10 @@ class Guard(Node):
             return
         order = [names.index(name) for name in kinematics.JOINTS]
         positions, velocities = positions[order], velocities[order]
-        if np.isfinite(positions).all() and np.isfinite(velocities).all():
+        if takeover.believable(positions, velocities):
             self.joints = time.monotonic(), positions, velocities
+        else:
+            self.health.refuse('joint states refused', 'a joint is not finite, or faster than it can turn')
 
     def on_heartbeat(self, msg):
         """Note that the bridge lives; let go where it says that it rests."""
@@ -75,13 +79,16 @@ class Guard(Node):
         """Take over, if it is time; say that the guard lives."""
         if self.mind.update(time.monotonic()):
             self.hold.forget()
-            self.health.refuse('take-overs', f'no heartbeat for {self.guard.heartbeat_timeout} s: holding the arm')
+            does = 'shadow mode: the robot is sent nothing' if self.shadow else 'holding the arm'
+            self.health.refuse('take-overs', f'no heartbeat for {self.guard.heartbeat_timeout} s: {does}')
         if self.mind.state == HOLDING:
             self.stand()
         self.alive.publish(Header(stamp=self.get_clock().now().to_msg(), frame_id=self.mind.state))
 
     def stand(self) -> None:
         """Zero twists at once and for as long as no goal holds the arm; a goal as soon as there may be one."""
+        if self.shadow:
+            return
         if not self.hold.active:
             self.twists.publish(from_twist(np.zeros(6), self.get_clock().now().to_msg()))
         if not self.hold.asked:
@@ -89,6 +96,8 @@ class Guard(Node):
 
     def hold_arm(self, seconds: float) -> None:
         """Ask the robot to stop the arm and to hold it, if it is known where the arm is."""
+        if self.shadow:
+            return
         if self.joints is None or time.monotonic() - self.joints[0] > self.guard.joints_timeout:
             self.health.note('no joint states to hold the arm by')
             return

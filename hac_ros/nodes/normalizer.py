@@ -63,7 +63,7 @@ class Normalizer(Node):
         statistics = dataclasses.replace(statistics, frozen=True)
         self.statistics.publish(messages.from_statistics(statistics, self.config.run, self.get_clock().now().to_msg()))
         alive = topics.publisher(self, topics.NORMALIZER_ALIVE, self.config.run)
-        self.create_timer(0.04, lambda: alive.publish(Header(stamp=self.get_clock().now().to_msg(), frame_id='serving')))
+        process.timer(self, 0.04, lambda: alive.publish(Header(stamp=self.get_clock().now().to_msg(), frame_id='serving')))
 
     def _initial(self):
         run = self.config

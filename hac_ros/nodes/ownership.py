@@ -1,6 +1,9 @@
-"""No node of a run is there twice: each owns its name, in the run's folder and in the ROS domain, while it lives."""
+"""No node of a run is there twice: each owns its name, in the run's folder and in the ROS domain, while it lives.
+
+Nor do two runs drive one robot: its topics have no run's name.
+"""
 from hac_ros import domain_names
-from hac_ros.run_folder import RunFolder
+from hac_ros.run_folder import RunFolder, RunInUse
 
 
 class Ownership:
@@ -16,3 +19,12 @@ class Ownership:
         """Give the name back."""
         self._name.close()
         self._claim.__exit__(None, None, None)
+
+
+def claim_robot():
+    """Own the robot of this ROS domain until what is returned is closed; raises RunInUse if another bridge drives it."""
+    try:
+        return domain_names.claim('the robot')
+    except RunInUse as error:
+        raise RunInUse('another fetch_bridge drives the robot of this ROS domain, under whatever run: end it, or start this one '
+                       'with shadow:=true, or choose another ROS_DOMAIN_ID') from error

@@ -11,28 +11,39 @@ from hac_ros.protocol import Commit
 
 WORLD = 'world'     # the frame of the bridge's own states: FetchEnv's
 PATIENCE = 5.0      # [s] an emulator that lives answers within milliseconds
-LOOK = 0.5          # [s] from one look at it to the next
+LOOK = 0.5          # [s] from one look at what is awaited to the next
+BEGIN_WITHIN = 1.0  # [s] a goal waits for fresh states: an object's pose comes at 10 Hz
 
 
 class GoalRounds:
-    """Each goal begins a round; the one that runs ends there."""
+    """Each goal begins a round; the one that runs ends there.
+
+    A goal that cannot begin soon is dropped: it must not move the arm when nobody thinks of it any more. While the bridge is
+    paused a round begins too, and waits.
+    """
 
     def __init__(self, node, pilot: Pilot, first: int):
         self.node, self.pilot, self.following = node, pilot, first
         config = node.config
+        # An emulator that stands for the robot puts the arm elsewhere between two goals; a robot has no such service.
+        self.emulator = node.create_client(topics.BEGIN_EPISODE.type, topics.BEGIN_EPISODE.path(config.run))
+        self.stepped = node.deployment.clock == 'stepped'
         topics.subscribe(node, topics.GOAL, self.on_goal, config.run, config.worker)
+        process.timer(node, LOOK, self.on_timer)
 
     def on_goal(self, msg):
         """Take a goal; its stamp, where it has one, says from when on states belong to the round."""
         try:
             position = self.in_base(robot_messages.to_pose(msg)[0], msg.header.frame_id)
+            since = self.since(messages.seconds(msg.header.stamp))
         except ValueError as error:
             self.node.health.refuse('goal refused', error)
             return
         if not self.node.active:
             self.node.health.refuse('goal refused', 'the bridge is not active: activate it first')
             return
-        self.pilot.ask(self.following, 0, position, messages.seconds(msg.header.stamp))
+        self.pilot.ask(self.following, 0, position, since, self.stepped or self.emulator.service_is_ready(),
+                       np.inf if self.stepped else BEGIN_WITHIN)     # stepped time waits for whoever is late
         self.following += 1
         self.node.on_joints()
 
@@ -50,9 +61,27 @@ class GoalRounds:
             position = senses.to_base(position)
         return np.append(position[:2], self.pilot.safety.table_height + config.click_height) if on_floor else position
 
+    def since(self, stamp: float) -> float:
+        """Return from when on [s] states belong to the round of a goal of ``stamp`` [s], 0 where it has none.
+
+        Raises ValueError for a stamp that is to come.
+        """
+        now, most = self.node.now(), self.pilot.safety.stale_after
+        if now > 0.0 and stamp > now + most:     # 0: no clock has come yet
+            raise ValueError(f'its stamp is {stamp - now:.2f} s ahead of the clock, at most {most:g} s is taken: compare the clocks')
+        return max(stamp, now - most)
+
+    def on_timer(self):
+        """Drop a goal that could not begin in time."""
+        asked = self.pilot.asked
+        if asked is not None and self.pilot.clock() > asked.expires:
+            why = self.pilot.lacking(self.node.now()) or 'the states came too late'
+            self.pilot.asked = None
+            self.node.health.refuse('goal refused', f'it could not begin within {BEGIN_WITHIN:g} s: {why}')
+
     def restart(self) -> None:
-        """Begin the round anew from where the arm is."""
-        if self.pilot.running:
+        """Begin the round anew from where the arm is, unless a goal waits that ends it."""
+        if self.pilot.running and self.pilot.asked is None:
             self.pilot.ask(self.pilot.id.round, self.pilot.id.take + 1, self.pilot.base_goal, 0.0)
 
 
@@ -118,7 +147,7 @@ class LearnerRounds:
         since = messages.seconds(response.goal.header.stamp)
         if self.newest() > since + EARLY:
             self.forget_states()        # the time of another emulator begins anew
-        self.pilot.ask(round_, take, robot_messages.to_pose(response.goal)[0], since)
+        self.pilot.ask(round_, take, robot_messages.to_pose(response.goal)[0], since, set_up=True)
         self.node.on_joints()
 
     def restart(self) -> None:

@@ -7,14 +7,75 @@ from hac_ros import kinematics, messages, robot_messages, topics
 from hac_ros.config import DeploymentConfig
 from hac_ros.fetch_driver import Sent
 from hac_ros.pilot import Pilot
+from hac_ros.safety.takeover import HOLDING
 from hac_ros.simulation.joint_trajectory import JointTrajectory
 
+from action_msgs.msg import GoalStatus
 from control_msgs.action import FollowJointTrajectory, GripperCommand
 from rclpy.action import ActionClient
 from std_msgs.msg import Header
 
 MOST_EFFORT = 60.0     # [N] of a finger
 HOLD_TIME = 0.5        # [s] of the one-point trajectory that holds the arm
+AGAIN_AFTER = 0.5      # [s] of the node's clock from a goal that failed until it is sent again
+
+
+class NewestGoal:
+    """What became of the goal of an action that was sent last: an older one that ends says nothing.
+
+    asked: it is on its way, or the robot follows it or has done so. accepted: by the robot. failed [s] of the node's clock: when
+    it was rejected, or ended without success; None: it was not.
+    """
+
+    def __init__(self, node, kind, name: str):
+        self.node, self.client = node, ActionClient(node, kind, name)
+        self._token, self.failed, self.accepted = None, None, False
+
+    @property
+    def asked(self) -> bool:
+        """Whether a goal was sent, and is not known to have failed."""
+        return self._token is not None
+
+    @property
+    def ready(self) -> bool:
+        """Whether somebody offers the action."""
+        return self.client.server_is_ready()
+
+    @property
+    def pausing(self) -> bool:
+        """Whether a goal failed a moment ago."""
+        return self.failed is not None and 0.0 <= self.node.now() - self.failed < AGAIN_AFTER
+
+    def send(self, goal, until_its_end: bool = True):
+        """Send a goal and return the future of its acceptance; ``until_its_end``: it may fail after that, too."""
+        self.forget()
+        self._token = token = object()
+        future = self.client.send_goal_async(goal)
+        future.add_done_callback(lambda done: self._on_answer(done.result(), token, until_its_end))
+        return future
+
+    def forget(self) -> None:
+        """Take the goal for one that was never sent."""
+        self._token, self.failed, self.accepted = None, None, False
+
+    def fail(self) -> None:
+        """Note that the goal has failed now."""
+        self.forget()
+        self.failed = self.node.now()
+
+    def _on_answer(self, handle, token, until_its_end):
+        if token is not self._token:
+            return
+        if handle is None or not handle.accepted:
+            self.fail()
+            return
+        self.accepted = True
+        if until_its_end:
+            handle.get_result_async().add_done_callback(lambda done: self._on_end(done.result(), token))
+
+    def _on_end(self, response, token):
+        if token is self._token and (response is None or response.status != GoalStatus.STATUS_SUCCEEDED):
+            self.fail()
 
 
 class RobotSide:
@@ -27,17 +88,16 @@ class RobotSide:
         self.node, self.pilot, self.config, self.health, self.on_joints = node, pilot, config, health, on_joints
         self.twists = topics.publisher(node, topics.TWIST_COMMAND, run)
         self.heartbeat = topics.publisher(node, topics.HEARTBEAT, run, worker)
-        self.gripper = ActionClient(node, GripperCommand, topics.GRIPPER_ACTION)
-        self.trajectory = ActionClient(node, FollowJointTrajectory, topics.TRAJECTORY_ACTION)
-        self.asked_to_hold = self.held = False
+        self.gripping = NewestGoal(node, GripperCommand, topics.GRIPPER_ACTION)
+        self.holding = NewestGoal(node, FollowJointTrajectory, topics.TRAJECTORY_ACTION)
+        self.gripped_in = None      # round and take in which the gripper was sent its goal
         signals = pilot.signals
         health.standing = lambda: [status.text for status in pilot.statuses if status.latches]
         for topic, callback in (
                 (topics.ROBOT_JOINT_STATES, self.on_joint_states), (topics.OBJECT_POSE, self.on_object_pose),
-                (topics.RUNSTOPPED, lambda msg: setattr(signals, 'runstopped', msg.data)),
-                (topics.FAULTED, lambda msg: setattr(signals, 'faulted', msg.data)),
-                (topics.DEAD_MAN, self.on_dead_man),
-                (topics.GUARD_ALIVE, lambda msg: signals.guard.beat(time.monotonic(), msg.frame_id)),
+                (topics.RUNSTOPPED, lambda msg: self.on_switch('runstopped', msg.data)),
+                (topics.FAULTED, lambda msg: self.on_switch('faulted', msg.data)),
+                (topics.DEAD_MAN, self.on_dead_man), (topics.GUARD_ALIVE, self.on_guard),
                 (topics.NORMALIZER_ALIVE, lambda msg: signals.normalizer.beat(time.monotonic(), msg.frame_id))):
             subscription = topics.subscribe(node, topic, callback, run, worker)
             if topic is topics.ROBOT_JOINT_STATES:
@@ -69,6 +129,18 @@ class RobotSide:
             return
         self.pilot.senses.take_object(position + shift, quaternion, messages.seconds(msg.header.stamp))
 
+    def on_switch(self, name: str, pressed: bool) -> None:
+        """Run-stop or fault: whatever held the arm may hold it no longer."""
+        setattr(self.pilot.signals, name, pressed)
+        if pressed:
+            self.holding.forget()
+
+    def on_guard(self, msg):
+        """The guard lives. Where it holds the arm, its goal has replaced ours."""
+        self.pilot.signals.guard.beat(time.monotonic(), msg.frame_id)
+        if msg.frame_id == HOLDING:
+            self.holding.forget()
+
     def on_dead_man(self, msg):
         """The button is held, or not."""
         self.pilot.signals.held, self.pilot.signals.held_stamp = msg.data, self.node.now()
@@ -90,12 +162,14 @@ class RobotSide:
         if self.config.shadow:
             return
         if not sent.still:
-            self.asked_to_hold = self.held = False
+            self.holding.forget()
         elif self.config.clock != 'stepped':
             self.hold(now)
         if sent.opening is not None:
             self.grip(sent.opening, lambda _: self.publish(sent, now))
-        elif not (sent.still and self.held):
+            return
+        self.regrip()
+        if not (sent.still and self.holding.accepted):
             self.publish(sent, now)
 
     def publish(self, sent: Sent, now: float) -> None:
@@ -103,36 +177,58 @@ class RobotSide:
         self.twists.publish(robot_messages.from_twist(sent.twist, messages.to_time(now)))
 
     def grip(self, opening: float, then) -> None:
-        """Send a gripper goal, and go on with ``then``; where time stands still, when the goal was accepted."""
+        """Send a gripper goal, and go on with ``then``; where time stands still, when the goal was accepted.
+
+        There nothing ends a goal but a newer one and the next episode: nobody asks how it ended.
+        """
         goal = GripperCommand.Goal()
         goal.command.position, goal.command.max_effort = opening, MOST_EFFORT
-        if not self.gripper.server_is_ready():
+        self.gripped_in = self.episode
+        if not self.gripping.ready:
+            self.gripping.fail()
             self.health.refuse('gripper goal not sent', f'nobody offers {topics.GRIPPER_ACTION}')
             then(None)
             return
-        future = self.gripper.send_goal_async(goal)
-        if self.config.clock == 'stepped':
+        stepped = self.config.clock == 'stepped'
+        future = self.gripping.send(goal, until_its_end=not stepped)
+        if stepped:
             future.add_done_callback(then)
         else:
             then(None)
 
-    def hold(self, now: float) -> None:
-        """Ask once for a trajectory to where the joints are, as far as that is known now.
-
-        Joints that were measured elsewhere a moment ago may be elsewhere: a goal there would move the arm.
-        """
-        known = abs(now - self.pilot.senses.stamp) <= self.pilot.safety.stale_after and self.pilot.at_rest
-        if self.asked_to_hold or not known or not self.trajectory.server_is_ready():
+    def regrip(self) -> None:
+        """Let the next command send a gripper goal again that failed, after a pause and within its episode."""
+        if self.gripping.failed is None or self.gripping.pausing:
             return
-        self.asked_to_hold = True
+        self.gripping.forget()
+        if self.gripped_in == self.episode:
+            self.health.note('gripper goals that failed')
+            self.pilot.driver.goals.lose(0)
+
+    @property
+    def episode(self) -> tuple[int, int] | None:
+        """Round and take of the episode that is flown; None: none."""
+        flown = self.pilot.id
+        return None if flown is None else (flown.round, flown.take)
+
+    def hold(self, now: float) -> None:
+        """Ask once for a trajectory to where the joints are, as far as that is known now; again where it failed.
+
+        Joints that were measured elsewhere a moment ago may be elsewhere: a goal there would move the arm. While the arm is not
+        ours, or has no power, the goal would replace the guard's, or be refused.
+        """
+        signals = self.pilot.signals
+        if signals.runstopped or signals.faulted or signals.guard.word == HOLDING or not self.holding.ready:
+            self.holding.forget()
+            return
+        known = abs(now - self.pilot.senses.stamp) <= self.pilot.safety.stale_after and self.pilot.at_rest
+        if self.holding.asked or self.holding.pausing or not known:
+            return
         state = self.pilot.senses.robot_state()
         goal = FollowJointTrajectory.Goal()
         goal.trajectory = robot_messages.from_trajectory(
             JointTrajectory(kinematics.JOINTS, np.array([HOLD_TIME]), state.joints[None], None))
-        self.trajectory.send_goal_async(goal).add_done_callback(self._on_held)
-
-    def _on_held(self, future):
-        self.held = self.asked_to_hold and future.result() is not None and future.result().accepted
+        self.holding.send(goal)
 
     def beat(self, word: str, now: float) -> None:
         """Tell the guard that this process lives, and whether the arm moves."""

@@ -13,11 +13,12 @@ class Guarded:
     """Judges one command a period; remembers what it let through.
 
     Whatever comes in, what goes out keeps speed, acceleration and jerk within their limits. After a cause to stop it
-    is zero within ``stopping_time`` and stays zero until the cause is gone; after run-stop and fault until ``reset``.
+    is zero within ``stopping_time`` and stays zero until the cause is gone; after run-stop, fault and a jump until ``reset``.
     """
 
-    def __init__(self, config: SafetyConfig, needs_object: bool = False):
-        self.config, self.needs_object = config, needs_object
+    def __init__(self, config: SafetyConfig, needs_object: bool = False, share: float = 1.0):
+        """``share``: joints may have so much of ``joint_speed``. What stops the arm is not slowed by it."""
+        self.config, self.needs_object, self.joint_speed = config, needs_object, config.joint_speed * share
         period = config.safety_period
         self.linear = SmoothVelocity(config.speed, config.acceleration, config.jerk, period)
         self.angular = SmoothVelocity(config.turn, config.turn_acceleration, config.turn_jerk, period)
@@ -32,7 +33,7 @@ class Guarded:
         return max(self.linear.stopping_time, self.angular.stopping_time)
 
     def reset(self) -> None:
-        """Forget a run-stop or fault: somebody has seen to it."""
+        """Forget a run-stop, a fault or a jump: somebody has seen to it."""
         self.latched = None
 
     def rest(self) -> None:
@@ -127,7 +128,7 @@ class Guarded:
         """Slow what is too fast for a joint or nears a singularity; stop at one, or at a joint's limit; leaving is free."""
         config = self.config
         velocity = kinematics.solve(at.jacobian(), twist[None], damping=0.02)[0]
-        share = min(1.0, config.joint_speed / max(float(np.abs(velocity).max()), 1e-9))
+        share = min(1.0, self.joint_speed / max(float(np.abs(velocity).max()), 1e-9))
         twist, velocity, found = twist * share, velocity * share, [Status.JOINT_SPEED] * (share < 1.0)
         low, high = joints - kinematics.LOWER < config.joint_margin, kinematics.UPPER - joints < config.joint_margin
         if (low & (velocity < -1e-6)).any() or (high & (velocity > 1e-6)).any():

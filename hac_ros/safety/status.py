@@ -37,7 +37,7 @@ class Status(IntEnum):
     JOINT_LIMIT = 42
     WORKSPACE = 43
     TABLE = 44
-    # stopped until somebody resets
+    # stopped until somebody resets, as JOINTS_JUMPED, whose number is in the logs of deployments
     RUNSTOP = 60
     FAULT = 61
 
@@ -54,7 +54,7 @@ class Status(IntEnum):
     @property
     def latches(self) -> bool:
         """Whether the stop stays when its cause is gone, until a reset."""
-        return self >= Status.RUNSTOP
+        return self >= Status.RUNSTOP or self is Status.JOINTS_JUMPED
 
     @property
     def text(self) -> str:
@@ -83,7 +83,7 @@ TEXTS = {
     Status.JOINTS_STALE: 'stopped: the joint states are too old, or from the future',
     Status.OBJECT_STALE: 'stopped: the pose of the object is too old, or from the future',
     Status.CLOCK: 'stopped: the clock is not finite or went back',
-    Status.JOINTS_JUMPED: 'stopped: measured joints moved faster than joints can',
+    Status.JOINTS_JUMPED: 'stopped: measured joints moved faster than joints can: reset when the encoders are right',
     Status.GUARD_GONE: 'stopped: the guard has not been heard of',
     Status.GUARD_HOLDING: 'stopped: the guard holds the arm',
     Status.NORMALIZER_GONE: 'stopped: the normalizer has not been heard of',

@@ -1,10 +1,12 @@
 """When a guard takes the arm from the bridge, and when it gives it back; how the arm stops then."""
 import numpy as np
 
+from hac_ros import kinematics
 from hac_ros.config import GuardConfig
 
 IDLE, WATCHING, HOLDING = 'idle', 'watching', 'holding'          # what a guard does
 MOVING, RESTING, RELEASED = 'moving', 'resting', 'released'      # what a heartbeat says of the bridge
+SPEED = 0.5      # [rad/s] of any joint that a twist moves; robot_controllers, cartesian_twist.cpp
 
 
 class Takeover:
@@ -37,11 +39,21 @@ class Takeover:
         return state if changed else None
 
 
+def believable(joints: np.ndarray, velocities: np.ndarray) -> bool:
+    """Return whether joints (7,) [rad] and velocities (7,) [rad/s] may have been measured: no joint is faster than it can turn.
+
+    Noise needs no margin: where a bridge moves the arm, joints have less than half of their greatest speeds (SPEED).
+    """
+    return bool(np.isfinite(joints).all() and (np.abs(velocities) <= kinematics.VELOCITY).all())
+
+
 def stop(joints: np.ndarray, velocities: np.ndarray, config: GuardConfig) -> tuple[np.ndarray, np.ndarray]:
     """Return times (2,) [s] and joints (2, 7) [rad] that stop the arm along its motion, evenly, and hold it there.
 
-    ``joints`` (7,), ``velocities`` (7,) as measured. Velocities at both points are zero.
+    ``joints`` (7,), ``velocities`` (7,) as measured; what is faster than SPEED counts as SPEED, so that no joint is sent
+    farther than SPEED**2 / (2 braking), 0.0625 rad by default, whatever was measured. Velocities at both points are zero.
     """
+    velocities = np.clip(velocities, -SPEED, SPEED)
     braking = max(0.05, float(np.abs(velocities).max()) / config.braking)
     place = joints + velocities * braking / 2
     return np.array([braking, braking + config.hold]), np.stack([place, place])

@@ -134,6 +134,17 @@ def test_argument_of_train_arrives_with_the_type_that_the_node_declares(given, n
     assert found == [value] * len(plan) and {type(item) for item in found} == {type(value)}
 
 
+def test_workers_that_are_launched_one_by_one_into_a_run_leave_each_others_files_alone(tmp_path):
+    def written(worker):
+        for node in launch_file.plan(LAUNCH / 'worker.launch.xml', {'run': 'r', 'worker': worker}, {}):
+            node.words(tmp_path)
+        return {path.name: path.read_text() for path in tmp_path.iterdir()}
+
+    first = written('3')
+    both = written('4')
+    assert first and len(both) == 2 * len(first) and first.items() <= both.items()
+
+
 def test_worker_can_be_started_alone_with_another_number():
     plan = launch_file.plan(LAUNCH / 'worker.launch.xml', {'run': 'r', 'worker': '3'}, {})
     assert {node.namespace for node in plan} == {'/r/worker_3'}

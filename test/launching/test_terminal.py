@@ -1,5 +1,11 @@
 """What a user sees: warnings, errors, and progress in place on a terminal."""
+import fcntl
 import io
+import pty
+import re
+import struct
+import termios
+import tty
 
 import pytest
 
@@ -47,6 +53,44 @@ def test_progress_takes_its_own_place_on_a_terminal_and_is_quiet_elsewhere():
             terminal.output('recorder-1', 'stdout', line, True)
         terminal.finish()
         assert screen.getvalue() == shown and terminal.last == 'round 2'
+
+
+LINE = 'round 12 | ' + 'success 0.50 | ' * 12 + 'end'
+END = '<end>'
+
+
+def on_a_terminal(show, *widths) -> str:
+    """Return what a real terminal gets from ``show(terminal)``, called once with each of ``widths`` [columns]."""
+    screen, end = pty.openpty()
+    tty.setraw(end)      # else it changes line ends
+    with open(end, 'w', encoding='utf-8') as stream, open(screen, 'rb', buffering=0) as reader:
+        terminal = Terminal(stream)
+        for width in widths:
+            fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack('HHHH', 24, width, 0, 0))
+            show(terminal)
+        stream.write(END)
+        stream.flush()
+        came = b''
+        while not came.endswith(END.encode()):
+            came += reader.read(65536)
+    return came.decode()[:-len(END)]
+
+
+@pytest.mark.parametrize('width, cut', [(80, 79), (120, 119), (500, len(LINE)), (0, 79), (1, 1)])
+def test_progress_is_cut_to_the_terminal_that_it_may_be_cleared_whole(width, cut):
+    def show(terminal):
+        terminal.output('recorder-1', 'stdout', LINE, True)
+        terminal.output('planner-3', 'stderr', '[WARN] ' + LINE, False)
+        assert terminal.last == LINE
+        terminal.finish()
+    first, warning = re.split(r'\r\x1b\[K', on_a_terminal(show, width))[1:3]
+    assert first == LINE[:cut]
+    assert warning == f'[planner-3] [WARN] {LINE}\n{LINE[:cut]}'
+
+
+def test_progress_follows_the_width_of_the_window():
+    shown = on_a_terminal(lambda terminal: terminal.output('recorder-1', 'stdout', LINE, True), 100, 60)
+    assert re.split(r'\r\x1b\[K', shown)[1:] == [LINE[:99], LINE[:59]]
 
 
 def test_a_warning_stands_above_the_progress():

@@ -6,7 +6,9 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -37,8 +39,8 @@ def bare(home):
     return {**variables, 'HAC_HOME': str(home)}
 
 
-def hac(environment, *arguments, timeout=120):
-    return subprocess.run([str(HAC), *arguments], env=environment, capture_output=True, text=True, timeout=timeout)
+def hac(environment, *arguments, timeout=120, script=HAC):
+    return subprocess.run([str(script), *arguments], env=environment, capture_output=True, text=True, timeout=timeout)
 
 
 def only_line(done):
@@ -107,6 +109,16 @@ def test_doctor_finds_that_training_can_run():
     assert [item for item in report['findings'] if item['required'] and not item['ok']] == []
     assert report['ready'] is True
     assert done.returncode == 0
+
+
+@embedded
+def test_the_installed_doctor_looks_at_the_ros_that_it_runs_in():
+    variables = {name: value for name, value in os.environ.items() if name != 'HAC_WORLD'}
+    done = subprocess.run([sys.executable, '-m', 'hac_ros.cli', 'doctor', '--json'], env=variables, capture_output=True,
+                          text=True)
+    report = json.loads(done.stdout)
+    assert (report['world'], report['ready'], done.returncode) == ('sourced', True, 0)
+    assert not {'environment', 'ros wheels', 'set-up'} & {item['name'] for item in report['findings']}
 
 
 def test_doctor_reports_a_domain_that_dds_cannot_use(bare):
@@ -180,8 +192,108 @@ def test_an_installation_that_was_killed_is_begun_anew(offline, home, tmp_path):
     assert not (home / 'venv' / 'half_installed').exists()
 
 
+def write_wheel(folder, name, files):
+    """Write a wheel whose description comes before its `files`, {name: content}: pip installs them in this order."""
+    about = f'{name}-1.0.dist-info'
+    files = {f'{about}/METADATA': f'Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n',
+             f'{about}/WHEEL': 'Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n',
+             **{file.format(about=about): content for file, content in files.items()}}
+    with zipfile.ZipFile(folder / f'{name}-1.0-py3-none-any.whl', 'w', zipfile.ZIP_DEFLATED) as wheel:
+        for file, content in files.items():
+            wheel.writestr(file, content)
+        wheel.writestr(f'{about}/RECORD', ''.join(f'{file},,\n' for file in [*files, f'{about}/RECORD']))
+
+
+def write_clone(folder, requirement):
+    """Write a clone that consists of `hac`, what it reads, and a single requirement."""
+    for name in ('hac', 'hac_ros/environment.py'):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(REPO / name, folder / name)
+    files = {'requirements/ros.txt': requirement, 'requirements/python.txt': '',
+             'requirements/lock.txt': f'{requirement}==1.0', 'interfaces/control_msgs/package.xml': '', 'msg/Said.msg': '',
+             'CMakeLists.txt': '', 'package.xml': '', 'setup.py': '', 'hac_ros/__init__.py': ''}
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def test_an_installation_that_found_the_disk_full_is_begun_anew(offline, home, tmp_path):
+    size = 9 * 2**20
+    write_wheel(tmp_path, 'large', {'large.bin': bytes(size)})
+    script = write_clone(tmp_path / 'clone', 'large') / 'hac'
+
+    def set_up_with_files_up_to(kilobytes):
+        return subprocess.run(['bash', '-c', f'ulimit -f {kilobytes}; exec "$0" setup', str(script)], env=offline,
+                              capture_output=True, text=True, timeout=120).stderr
+
+    assert 'File too large' in set_up_with_files_up_to(8 * 2**10)
+    [halved] = home.glob('venv/lib/python3*/site-packages/large.bin')
+    assert halved.stat().st_size < size
+    assert 'hac: failed' in set_up_with_files_up_to(100)      # pip itself is not installed whole
+    hac(offline, 'setup', script=script)
+    assert (home / 'stamps' / 'wheels').exists()
+    assert halved.stat().st_size == size
+
+
+# Stands in for colcon, which takes half a minute: what it builds tells which clone it was built from.
+COLCON = '''
+import os
+from pathlib import Path
+
+
+def main():
+    Path('install').mkdir(exist_ok=True)
+    if os.path.islink('src/hac_ros/package.xml'):
+        clone = os.path.dirname(os.readlink('src/hac_ros/package.xml'))
+        Path('install/setup.bash').write_text(f"export BUILT_FROM='{clone}'")
+'''
+
+
+@pytest.fixture(scope='module')
+def built(tmp_path_factory):
+    """A clone, set up, and the environment of a shell in which that is so."""
+    folder = tmp_path_factory.mktemp('built')
+    write_wheel(folder, 'colcon', {'colcon.py': COLCON,
+                                   '{about}/entry_points.txt': '[console_scripts]\ncolcon = colcon:main\n'})
+    clone = write_clone(folder / 'clone', 'colcon')
+    variables = {name: value for name, value in os.environ.items() if name not in ROS_VARIABLES}
+    variables |= {'HAC_HOME': str(folder / 'home'), 'PIP_CONFIG_FILE': os.devnull, 'PIP_NO_INDEX': '1',
+                  'PIP_FIND_LINKS': str(folder)}
+    done = hac(variables, 'setup', script=clone / 'hac')
+    assert done.returncode == 0, done.stderr
+    return clone, variables
+
+
+def test_each_of_two_clones_with_one_environment_runs_its_own_code(built, tmp_path):
+    clone, variables = built
+    second = shutil.copytree(clone, tmp_path / 'second')
+    for folder in (clone, second, clone):
+        done = hac(variables, 'shell', 'printenv', 'BUILT_FROM', script=folder / 'hac')
+        assert done.stdout.split() == [str(folder)]
+
+
+def test_an_open_editor_builds_nothing_and_a_new_module_does(built):
+    clone, variables = built
+    hac(variables, 'setup', script=clone / 'hac')
+    for folder in ('hac_ros', 'msg', 'interfaces'):
+        for name in ('.guard.py.swp', 'guard.py~', '#guard.py#'):
+            (clone / folder / name).touch()
+    assert hac(variables, 'setup', script=clone / 'hac').stderr == ''
+    (clone / 'hac_ros' / 'guard.py').touch()
+    assert hac(variables, 'setup', script=clone / 'hac').stderr == 'hac: building hac_ros with colcon (half a minute)\n'
+
+
+def test_clean_removes_what_set_up_made(built, home):
+    clone, variables = built
+    shutil.copytree(variables['HAC_HOME'], home, symlinks=True)
+    assert hac({**variables, 'HAC_HOME': str(home)}, 'clean', script=clone / 'hac').returncode == 0
+    assert not home.exists()
+
+
 def test_two_set_ups_do_not_run_at_once(bare, home):
     home.mkdir()
+    (home / 'made_by_hac').touch()
     with subprocess.Popen(['flock', str(home / 'lock'), 'cat'], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           text=True) as holder:
         holder.stdin.write('held\n')
@@ -195,11 +307,26 @@ def test_two_set_ups_do_not_run_at_once(bare, home):
     assert not (home / 'venv').exists()
 
 
-def test_clean_removes_only_what_hac_made(bare, home):
-    (home / 'venv').mkdir(parents=True)
-    (home / 'notes.txt').write_text('mine')
+@pytest.mark.parametrize('marks', [['made_by_hac'], ['stamps/venv', 'lock']], ids=['marked', 'older than the mark'])
+def test_clean_removes_only_what_hac_made(bare, home, marks):
+    for name in [*marks, 'venv/pyvenv.cfg', 'notes.txt', 'src/mine/package.xml']:
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).touch()
+    (home / 'src' / 'hac_ros').mkdir()
+    (home / 'src' / 'hac_ros' / 'package.xml').symlink_to(REPO / 'package.xml')
     assert hac(bare, 'clean').returncode == 0
-    assert [path.name for path in home.iterdir()] == ['notes.txt']
+    assert sorted(str(path.relative_to(home)) for path in home.rglob('*')) == [
+        'notes.txt', 'src', 'src/mine', 'src/mine/package.xml']
+
+
+@pytest.mark.parametrize('verb', ['setup', 'clean'])
+@pytest.mark.parametrize('name', ['src', 'install', 'venv'])
+def test_a_workspace_that_hac_did_not_make_is_left_as_it_is(offline, home, verb, name):
+    (home / name).mkdir(parents=True)
+    (home / name / 'mine.txt').write_text('mine')
+    line = only_line(hac(offline, verb))
+    assert f'{home} holds {name}' in line and 'HAC_HOME' in line
+    assert sorted(str(path.relative_to(home)) for path in home.rglob('*')) == [name, f'{name}/mine.txt']
 
 
 @embedded

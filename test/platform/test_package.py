@@ -87,6 +87,20 @@ def test_every_executable_is_installed_where_ros2_run_looks(prefix, entry_points
     assert installed == set(entry_points)
 
 
+def test_an_executable_starts_where_the_path_of_its_python_has_a_space(prefix, tmp_path):
+    source, folder = tmp_path / 'source', tmp_path / 'my projects'
+    source.mkdir()
+    folder.mkdir()
+    for name in ('CMakeLists.txt', 'package.xml', 'setup.py', 'hac_ros', 'msg', 'srv', 'launch', 'params', 'dds'):
+        (source / name).symlink_to(REPO / name)
+    (folder / 'python').symlink_to(sys.prefix)
+    subprocess.run(['cmake', '-S', source, '-B', folder / 'build', '-DBUILD_TESTING=OFF', '-DWITH_CPP=OFF',
+                    f'-DPython3_EXECUTABLE={folder}/python/bin/python3'], check=True, capture_output=True)
+    started = subprocess.run([folder / 'build' / 'scripts' / 'hac', '--help'], capture_output=True, text=True)
+    assert (started.returncode, started.stderr) == (0, '')
+    assert started.stdout.startswith('usage: hac')
+
+
 def test_every_message_and_service_is_importable():
     for folder in ('msg', 'srv'):
         module = pytest.importorskip(f'hac_ros.{folder}', reason='needs a ROS 2 environment')

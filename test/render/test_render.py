@@ -12,7 +12,7 @@ from hac_ros import films, records, shipped, tasks
 from hac_ros.cli import main, render
 from hac_ros.cli.evaluate import chosen
 from hac_ros.config import ControllerConfig, PlannerConfig
-from hac_ros.evaluation import Evaluator
+from hac_ros.evaluation import Evaluator, evaluate
 from hac_ros.learning import running_statistics
 from hac_ros.learning.bundle import Bundle, read_bundle, write_bundle
 from hac_ros.learning.learner import Learner
@@ -184,6 +184,20 @@ def test_the_bundle_of_control_mode_fetch_is_filmed_in_it(opengl, tmp_path):
     decoded = imageio.mimread(tmp_path / 'film.mp4', memtest=False)
     assert decoded[0].shape == (48, 64, 3) and len(decoded) == 6 + films.HOLD
     assert np.abs(decoded[0].astype(int) - decoded[5]).max() > 40
+
+
+def test_the_robot_that_is_filmed_is_that_of_the_evaluation():
+    bundle = dataclasses.replace(untrained(tasks.by_name('reach', 'fetch')), control='fetch')
+    usual = films.of_bundle(bundle, 1, 0)
+    bundle.settings.update({'fetch': {'speed': 0.03}, 'randomization': {'action_delay': [0.1, 0.1], 'joint_noise': 0.0}})
+    filmed = films.of_bundle(bundle, 1, 0)
+    last, before = (each.round.planner.observation[-1, 0] for each in (filmed, usual))
+    assert np.abs(last - before).max() > 1e-3, 'the settings make a difference'
+    planner = filmed.round.planner
+    distance = np.linalg.norm(planner.achieved_goal[-1, 0] - planner.desired_goal[0])
+    found = evaluate(bundle, 1, 0)
+    assert found.mean_final_distance == pytest.approx(distance, abs=1e-12)
+    assert found.mean_episode_reward == pytest.approx(filmed.round.reward[1:].sum(), abs=1e-12)
 
 
 def test_slide_is_filmed_in_its_own_view(opengl, tmp_path):

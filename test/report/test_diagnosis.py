@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hac_ros import diagnosis, run_history, tasks
+from hac_ros import config, diagnosis, run_history, tasks
 from hac_ros.diagnosis import Thresholds, diagnose
 from hac_ros.learning import running_statistics
 from hac_ros.learning.ledger import Ledger
@@ -98,6 +98,20 @@ def test_a_flat_policy_is_not_blamed_for_what_only_a_planner_does():
     assert [found.kind for found in diagnose(flat)] == ['divergence']
 
 
+@pytest.mark.parametrize('policy, section', [('flat', 'planner'), ('hierarchical', 'controller')])
+@pytest.mark.parametrize('sick', [{'controller__q_mean': np.full(ROUNDS, -60.0)},
+                                  {'controller__critic_loss': np.append(np.full(30, 0.1), np.full(10, 5.0))}],
+                         ids=['q_mean', 'critic_loss'])
+def test_against_divergence_settings_are_named_that_the_level_has(policy, section, sick):
+    settings = {**SETTINGS, 'run': {**SETTINGS['run'], 'policy': policy}, 'flat': {'gamma': 0.98}}
+    found, = diagnose(dataclasses.replace(run(**sick), config={'settings': settings}))
+    assert (found.kind, found.advice) == ('divergence', f'Lower {section}.learning_rate; set {section}.layer_norm.')
+    given = {'planner': config.PlannerConfig(), 'controller': config.ControllerConfig()}
+    given[section] = dataclasses.replace(given[section], learning_rate=1e-5, layer_norm=True)
+    made = config.levels(policy, given['planner'], given['controller'], config.FlatConfig())['controller']
+    assert (made.learning_rate, made.layer_norm) == (1e-5, True)
+
+
 # Weights are two rounds behind.
 @pytest.mark.parametrize('round_, kinds', [(8, []), (9, []), (10, ['collapse', 'divergence'])])
 def test_a_planner_that_has_not_begun_to_learn_is_not_blamed(round_, kinds):
@@ -153,6 +167,15 @@ def test_given_statistics_stay_and_drift_from_the_data():
     held = history(parts, moments(0.0, 5000), live=False)
     assert np.ptp(held.mean, axis=0).max() == 0.0
     assert diagnosis.drift(held).text.startswith('The running statistics drift away from the recent data in 25 of 25')
+
+
+def test_statistics_of_no_samples_are_not_said_to_drift():
+    parts = {round_: moments(5.0) for round_ in range(6)}
+    identity = history(parts, live=False)      # normalizer.mode none
+    assert not identity.mean.any() and (identity.std == 1.0).all() and (identity.recent_mean > 4.0).all()
+    assert diagnosis.drift(identity) is None
+    assert diagnose(dataclasses.replace(run(), statistics=identity)) == []
+    assert diagnosis.drift(history(parts, moments(0.0, 5000), live=False)) is not None
 
 
 def test_rounds_are_recovered_from_cumulative_contributions():

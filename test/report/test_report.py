@@ -152,6 +152,15 @@ def test_a_long_evaluation_does_not_flatten_the_other_times(runs):
     assert speed.lines[0].get_ydata() == pytest.approx(500.0)
 
 
+@pytest.mark.parametrize('policy, lowest', [('hierarchical', -10.0), ('flat', -50.0)])
+def test_the_least_possible_return_is_that_of_the_discount_that_was_learnt_with(runs, policy, lowest):
+    settings = runs['healthy'].config['settings']
+    settings = {**settings, 'run': {**settings['run'], 'policy': policy}, 'controller': {'gamma': 0.9}, 'flat': {'gamma': 0.98}}
+    _, axes, _ = by_name('values').draw([dataclasses.replace(runs['healthy'], config={'settings': settings})]).axes
+    line, = (line for line in axes.lines if line.get_label() == 'least possible')
+    assert line.get_ydata()[0] == pytest.approx(lowest)
+
+
 def test_what_the_controllers_critics_expect_stands_beside_what_attempts_returned(runs):
     _, axes, _ = by_name('values').draw([runs['healthy']]).axes
     expected, low, high = (line.get_ydata() for line in axes.lines[:3])

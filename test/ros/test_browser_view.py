@@ -204,26 +204,45 @@ def test_it_listens_on_this_machine_only(shown):
     assert [address for address in local if address.endswith(f':{shown.port:04X}')] == [f'0100007F:{shown.port:04X}']
 
 
-def test_a_level_alone_hides_what_it_has_nothing_to_do_with(tmp_path):
+@pytest.fixture
+def view(tmp_path):
+    """The node, in this process."""
     parameters = {'run': RUN, 'task': 'pick_and_place', 'folder': str(tmp_path), 'page.port': free_port()}
-    view = BrowserView(namespace=NAMESPACE, parameter_overrides=[
+    node = BrowserView(namespace=NAMESPACE, parameter_overrides=[
         Parameter(name, value=value) for name, value in parameters.items()])
-    try:
-        trail, task = AttemptTrail(50, 12, False), tasks.by_name('pick_and_place')
-        for step in range(script.STEPS):
-            trail.see_state(script.state(step))
-            trail.see_subgoals(script.subgoals(step))
-        view.on_markers(markers.scene(trail, task, Header(frame_id=script.FRAME), 0))
-        named = {namespace for namespace, _ in view.scene.drawn}
-        for level, hidden in (('planner', {'gripper_trail'}), ('controller', {'goal', 'goal_region', 'subgoal_trail'}),
-                              ('both', set())):
-            view.panel.level.value = level
-            view.on_timer()
-            visible = {ns for (ns, _), drawn in view.scene.drawn.items() if all(node.visible for node in drawn.nodes)}
-            assert named - visible == hidden and hidden <= named
-    finally:
-        view.close()
-        view.destroy_node()
+    yield node
+    node.close()
+    node.destroy_node()
+
+
+def test_a_level_alone_hides_what_it_has_nothing_to_do_with(view):
+    trail, task = AttemptTrail(50, 12, False), tasks.by_name('pick_and_place')
+    for step in range(script.STEPS):
+        trail.see_state(script.state(step))
+        trail.see_subgoals(script.subgoals(step))
+    view.on_markers(markers.scene(trail, task, Header(frame_id=script.FRAME), 0))
+    named = {namespace for namespace, _ in view.scene.drawn}
+    for level, hidden in (('planner', {'gripper_trail'}), ('controller', {'goal', 'goal_region', 'subgoal_trail'}),
+                          ('both', set())):
+        view.panel.level.value = level
+        view.on_timer()
+        visible = {ns for (ns, _), drawn in view.scene.drawn.items() if all(node.visible for node in drawn.nodes)}
+        assert named - visible == hidden and hidden <= named
+
+
+def test_metrics_are_drawn_when_the_timer_rings_and_not_for_each_message(view):
+    for round_ in range(2):
+        values = {'controller/accuracy': 0.25}
+        view.on_metrics(messages.from_metrics('controller_learner', 0, round_, values, RUN, messages.to_time(1.0)))
+    assert view.panel.metrics.content == ''
+    view.on_timer()
+    assert '| controller/accuracy | 0.25 |' in view.panel.metrics.content and view.panel.plot.visible
+
+
+def test_what_the_server_refused_is_in_diagnostics(view):
+    view.server.request_share_url()      # as viser does for a client that asks
+    view.on_timer()
+    assert view.health.refused == {'request to the page refused': 1}
 
 
 def test_a_port_that_is_taken_is_refused_in_one_line(processes, tmp_path):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hac_ros import config, deployment_log, kinematics, messages, records, robot_messages, spaces, tasks, topics
 from hac_ros.adversary import NAMES, Adversary
 from hac_ros.cli.bench_safety import RUN, Rig
+from hac_ros.launching.exit_status import REFUSED
 from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
@@ -139,6 +140,42 @@ def test_it_does_nothing_until_activated_and_in_shadow_mode_sends_nothing(tmp_pa
     (path,) = deployment_log.files(tmp_path / RUN / 'deployment')
     episode = deployment_log.read(path)
     assert episode.steps == 1 and episode.content['shadow'] and episode.arrays['allowed'][0, 1] > 0
+
+
+def bridge(processes, folder, run, **settings):
+    """Start a bridge that is at work at once, of a run of its own."""
+    return processes.start('fetch_bridge', f'/{run}/worker_0', run=run, task='reach', control='fetch', arms=1, folder=folder,
+                           deployment__watched=False, deployment__autostart=True, deployment__log=False, **settings)
+
+
+def until_refused(listener, process, words):
+    listener.until(lambda: process.poll() is not None, 'the end of a bridge')
+    assert process.returncode == REFUSED and words in process.log.read_text(), process.log.read_text()
+
+
+def until_at_work(listener, run):
+    beats = []
+    topics.subscribe(listener.node, topics.HEARTBEAT, beats.append, run)
+    listener.until(lambda: beats, f'heartbeats of {run}')
+
+
+def test_one_bridge_drives_the_robot_whatever_its_run_and_others_look_on(listener, processes, tmp_path):
+    first = bridge(processes, tmp_path, 'first')
+    until_at_work(listener, 'first')
+    until_refused(listener, bridge(processes, tmp_path, 'second'), 'another fetch_bridge drives the robot of this ROS domain')
+    looks_on = bridge(processes, tmp_path, 'dry', deployment__shadow=True)
+    until_at_work(listener, 'dry')
+    assert first.poll() is None
+    first.kill()
+    first.wait()
+    bridge(processes, tmp_path, 'third')
+    until_at_work(listener, 'third')
+    assert looks_on.poll() is None
+
+
+def test_a_period_of_safety_other_than_that_of_the_task_is_refused(listener, processes, tmp_path):
+    until_refused(listener, bridge(processes, tmp_path, 'hurried', safety__safety_period=0.02),
+                  'safety.safety_period: 0.02 came, 0.04 is wanted')
 
 
 def test_where_time_is_stepped_the_bridge_is_heard_of_before_time_goes_on(tmp_path, domain):

@@ -7,11 +7,17 @@ import numpy as np
 import pytest
 from robot_client import RUN, parameters
 
+from builtin_interfaces.msg import Time
 from control_msgs.action import FollowJointTrajectory
 from hac_ros import kinematics, messages, robot_messages, topics
-from rclpy.action import ActionClient
+from hac_ros.launching import launch_file
+from hac_ros.nodes.guard import Guard
+from rclpy.action import ActionClient, ActionServer
+from rclpy.parameter import Parameter
+from std_msgs.msg import Header
 
 STAND_IN = Path(__file__).with_name('bridge_stand_in.py')
+DEPLOY = Path(__file__).resolve().parents[2] / 'launch' / 'deploy.launch.xml'
 LATE, STOPPED = 0.1 + 0.04, 0.5      # [s] from the last heartbeat to the first zero twist, and until the arm stands
 AT_REST = 0.02                       # [rad/s]
 ATTEMPTS = 8                         # a busy machine makes everybody late: one of them must be in time
@@ -138,3 +144,87 @@ def check_that_it_holds_when_the_guard_dies_too(watcher, held):
     heard = len(watcher.places)
     watcher.listener.until(lambda: len(watcher.places) > heard + 100, 'a second without a guard')
     np.testing.assert_allclose(watcher.places[-1], held, atol=2e-3)
+
+
+class StillRobot:
+    """A robot at rest, which the test's own bridge does not move, and what a guard sends it."""
+
+    def __init__(self, listener, processes, folder, **settings):
+        self.listener, self.twists, self.goals, self.words = listener, [], [], []
+        topics.subscribe(listener.node, topics.TWIST_COMMAND, self.twists.append, RUN)
+        topics.subscribe(listener.node, topics.GUARD_ALIVE, lambda msg: self.words.append(msg.frame_id), RUN)
+        self.joints, self.hearts = (topics.publisher(listener.node, topic, RUN)
+                                    for topic in (topics.ROBOT_JOINT_STATES, topics.HEARTBEAT))
+        self.server = ActionServer(listener.node, FollowJointTrajectory, topics.TRAJECTORY_ACTION, self.on_goal)
+        processes.start('guard', f'/{RUN}/worker_0', run=RUN, folder=folder, **settings)
+        listener.until(lambda: self.words and self.joints.get_subscription_count() and self.hearts.get_subscription_count(),
+                       'the guard')
+
+    def on_goal(self, handle):
+        self.goals.append(handle.request)
+        handle.succeed()
+        return FollowJointTrajectory.Result()
+
+    def until(self, condition, what, beat=None):
+        """Tell where the joints are, and ``beat``, until ``condition()`` holds of what the guard says from now on."""
+        self.words.clear()
+
+        def told():
+            self.joints.publish(joint_states())
+            if beat is not None:
+                self.hearts.publish(Header(frame_id=beat))
+            return condition()
+        self.listener.until(told, what)
+
+    def until_guard(self, word, beat=None):
+        self.until(lambda: word in self.words, f'guard that is {word}', beat)
+
+    def look_on(self):
+        """Let the guard look at the heartbeat 25 times."""
+        self.until(lambda: len(self.words) > 25, 'signs of life')
+
+
+def joint_states(fastest=0.0):
+    values = np.stack([kinematics.START, np.zeros(7), np.zeros(7)], axis=1)
+    values[6, 1] = fastest
+    return robot_messages.from_joints(kinematics.JOINTS, values, Time())
+
+
+@pytest.mark.parametrize('shadow', [False, True])
+def test_in_shadow_mode_a_late_heartbeat_and_a_release_send_the_robot_nothing(shadow, listener, processes, tmp_path):
+    robot = StillRobot(listener, processes, tmp_path, deployment__shadow=shadow)
+    robot.until_guard('watching', 'moving')
+    robot.until_guard('holding')
+    robot.until(lambda: shadow or (robot.twists and robot.goals), 'zero twists and a goal')
+    robot.look_on()
+    robot.until_guard('watching', 'resting')
+    robot.until_guard('idle', 'released')
+    robot.until(lambda: shadow or len(robot.goals) == 2, 'the goal of a release')
+    robot.look_on()
+    assert (len(robot.goals), bool(robot.twists)) == ((0, False) if shadow else (2, True))
+
+
+@pytest.mark.parametrize('shadow', ['true', 'false'])
+def test_a_dry_run_is_one_for_the_bridge_and_for_the_guard(shadow):
+    plan = launch_file.plan(DEPLOY, {'bundle': 'some', 'shadow': shadow}, {})
+    told = {node.executable: node.values()['deployment.shadow'] for node in plan if 'deployment.shadow' in node.values()}
+    assert told == {'guard': shadow == 'true', 'fetch_bridge': shadow == 'true'}
+
+
+def test_a_guard_lives_by_the_machines_own_clock(listener, processes, tmp_path):
+    """Time that stands still, as the system's does for a while when it is set back, keeps it from nothing."""
+    robot = StillRobot(listener, processes, tmp_path, use_sim_time=True)
+    robot.look_on()
+
+
+def test_a_joint_that_is_told_to_be_faster_than_it_can_turn_is_not_what_the_guard_holds_by(tmp_path):
+    guard = Guard(namespace='/glitch', parameter_overrides=[Parameter('folder', value=str(tmp_path))])
+    try:
+        guard.on_joints(joint_states(fastest=0.1))
+        believed = guard.joints
+        guard.on_joints(joint_states(fastest=3.0))
+        assert believed is not None and guard.joints is believed
+        assert guard.health.refused['joint states refused'] == 1
+    finally:
+        guard.close()
+        guard.destroy_node()

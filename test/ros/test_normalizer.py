@@ -142,3 +142,12 @@ def test_what_cannot_be_asked_is_refused_in_one_line(words, why):
 def test_wire_and_node_agree_on_what_the_first_weights_are_for():
     assert wires.statistics().digest == running_statistics.digest(
         TASK.observation.name, running_statistics.empty(TASK.observation.size))
+
+
+def test_who_serves_a_bundle_says_so_by_the_machines_own_clock(wire):
+    """Time that stands still, as the system's does for a while when it is set back, must not stop an arm."""
+    small_bundle(wire.root / 'served')
+    alive = []
+    topics.subscribe(wire.listener.node, topics.NORMALIZER_ALIVE, alive.append, RUN)
+    wire.start('normalizer', bundle=wire.root / 'served', use_sim_time=True)
+    wire.listener.until(lambda: len(alive) > 5, 'signs of life')

@@ -14,6 +14,7 @@ from hac_ros.safety.status import Status
 PICK = tasks.by_name('pick_and_place', 'fetch')
 GOAL = np.array([0.65, 0.05, 0.45])
 PERIOD = 0.04
+ROLLED = kinematics.START + 0.5 * np.eye(7)[6]      # the grip is where it was
 
 
 class Flight:
@@ -34,12 +35,20 @@ class Flight:
             self.senses.take_joints(names, [values[WANTED.index(name)] for name in names], [0.0] * len(names), self.now)
         self.senses.take_object((0.65, 0.0, 0.43), (1.0, 0.0, 0.0, 0.0), self.now)
 
-    def period(self, look=True):
+    def period(self, look=True, joints=kinematics.START):
         """Go on by a period; return what is sent, and the state that is published."""
         self.now = round(self.now + PERIOD, 6)
         if look:
-            self.look()
+            self.look(joints)
         return self.pilot.tick(self.now)
+
+    def go_on(self, periods, joints=kinematics.START):
+        """Answer the state of each of so many periods; return what is sent."""
+        sent = []
+        for _ in range(periods):
+            self.period(joints=joints)
+            sent.append(self.answer())
+        return sent
 
     def answer(self, command=(0.0, 1.0, 0.0, 0.0), subgoal=(1.35, 0.75, 0.5, 0.05)):
         """Answer the state that waits, controller first; return what is sent."""
@@ -132,6 +141,85 @@ def test_a_jump_of_the_measured_joints_is_no_jump_of_the_twist():
     assert Status.JOINTS_JUMPED in sent.verdict.statuses
 
 
+def test_after_a_jump_the_arm_stands_until_somebody_has_seen_to_it():
+    flight = Flight()
+    flight.begin()
+    flight.answer()
+    assert flight.go_on(6)[-1].twist[1] > 0.09
+    jumped = flight.go_on(20, ROLLED)
+    assert all(Status.JOINTS_JUMPED in sent.verdict.statuses for sent in jumped) and not jumped[-1].twist.any()
+    flight.pilot.clear()
+    freed = flight.go_on(10, ROLLED)
+    assert not any(Status.JOINTS_JUMPED in sent.verdict.statuses for sent in freed) and freed[-1].twist[1] > 0.09
+    assert flight.pilot.totals['joints_jumped'] == 1
+
+
+@pytest.mark.parametrize('before', (0, 3))
+@pytest.mark.parametrize('set_up', (True, False))
+def test_only_an_emulator_that_sets_up_a_round_explains_a_jump_before_it_or_in_its_first_period(set_up, before):
+    flight = Flight()
+    flight.begin()
+    flight.answer()
+    flight.go_on(before, ROLLED)
+    flight.pilot.ask(1, 0, GOAL, 0.0, set_up=set_up)
+    _, state = flight.period(joints=ROLLED)
+    assert state.id.round == 1
+    assert (Status.JOINTS_JUMPED in flight.answer().verdict.statuses) is not set_up
+
+
+def test_a_round_that_an_emulator_sets_up_ends_no_run_stop():
+    flight = Flight()
+    flight.begin()
+    flight.answer()
+    flight.pilot.signals.runstopped = True
+    flight.go_on(1, ROLLED)
+    flight.pilot.signals.runstopped = False
+    flight.pilot.ask(1, 0, GOAL, 0.0, set_up=True)
+    flight.period(joints=ROLLED)
+    assert flight.answer().verdict.statuses == (Status.RUNSTOP,)
+
+
+def test_joints_that_are_not_finite_are_no_jump_and_hide_none():
+    flight, none = Flight(), np.full(7, np.nan)
+    flight.begin()
+    flight.answer()
+    sent, _ = flight.period(joints=none)
+    assert Status.STATE_NOT_FINITE in sent.verdict.statuses and Status.JOINTS_JUMPED not in sent.verdict.statuses
+    assert Status.JOINTS_JUMPED not in flight.go_on(1)[0].verdict.statuses
+    flight.period(joints=none)
+    assert Status.JOINTS_JUMPED in flight.go_on(1, ROLLED)[0].verdict.statuses
+
+
+def test_an_arm_that_was_moved_while_nobody_looked_has_not_jumped():
+    flight = Flight()
+    flight.look()
+    flight.pilot.tick(flight.now)
+    flight.pilot.forget_place()
+    flight.period(joints=ROLLED)
+    assert not flight.pilot.jumped and not flight.pilot.at_rest
+
+
+def test_a_round_that_could_not_begin_in_time_begins_no_more_and_says_what_it_waits_for():
+    flight = Flight()
+    flight.pilot.ask(0, 0, GOAL, since=flight.now, patience=1.0)
+    for _ in range(26):
+        assert flight.period(look=False)[1] is None
+    assert flight.pilot.lacking(flight.now) == 'joint states are missing or too old'
+    assert flight.period()[1] is None and flight.pilot.lacking(flight.now) == ''
+    flight.pilot.ask(1, 0, GOAL, since=flight.now + PERIOD, patience=1.0)
+    assert flight.pilot.lacking(flight.now) == 'the clock has not come to its stamp'
+    assert flight.period()[1].id.round == 1
+
+
+def test_a_round_waits_for_an_object_that_is_seen_now_and_then():
+    flight = Flight()
+    flight.look()
+    flight.senses.object_stamp -= 0.5
+    flight.pilot.ask(0, 0, GOAL, since=flight.now, patience=1.0)
+    assert flight.pilot.lacking(flight.now) == 'the pose of the object is missing or too old'
+    assert flight.period()[1].id.round == 0
+
+
 def test_joints_that_still_turn_are_not_at_rest():
     """A hold at a place that they only pass would bring them back to it."""
     flight, joints, speed, rests = Flight(), np.array(kinematics.START), 0.3, []
@@ -155,6 +243,20 @@ def test_a_gripper_goal_that_safety_kept_back_is_sent_when_it_may():
     assert flight.answer(command=(0.0, 0.0, 0.0, -1.0)).opening == 0.0
     flight.period()
     assert flight.answer(command=(0.0, 0.0, 0.0, -1.0)).opening is None      # only where the wish changes
+
+
+def test_a_gripper_goal_that_was_lost_is_sent_again_as_soon_as_safety_lets_it():
+    flight, close = Flight(), (0.0, 0.0, 0.0, -1.0)
+    flight.begin()
+    assert flight.answer(close).opening == 0.0
+    for lose in (lambda: flight.pilot.driver.goals.lose(0), flight.pilot.clear):
+        flight.period()
+        assert flight.answer(close).opening is None
+        lose()
+        flight.period()
+        assert flight.answer(close, subgoal=(9.0, 9.0, 9.0, 0.05)).opening is None
+        flight.period()
+        assert flight.answer(close).opening == 0.0
 
 
 def test_the_log_of_an_episode_returns_as_it_was_flown(tmp_path):

@@ -6,6 +6,7 @@ from hac_ros import kinematics
 from hac_ros.config import GuardConfig
 from hac_ros.safety import takeover
 from hac_ros.safety.takeover import HOLDING, IDLE, MOVING, RELEASED, RESTING, WATCHING, Takeover
+from hac_ros.simulation import twist_controller
 
 CONFIG = GuardConfig()
 
@@ -60,3 +61,33 @@ def test_the_arm_is_stopped_along_its_motion_with_the_deceleration_asked_for(spe
     assert (places[0] == places[1]).all()
     np.testing.assert_allclose(places[0] - kinematics.START, velocities * times[0] / 2)
     assert speed / times[0] <= CONFIG.braking + 1e-9
+
+
+FASTEST = takeover.SPEED**2 / (2 * CONFIG.braking)      # [rad] that a joint at the twist controller's limit needs to stop
+
+
+@pytest.mark.parametrize('joint', range(7))
+@pytest.mark.parametrize('glitch', [1.2, -1.2, 3.0, 1e9])
+def test_whatever_a_joint_is_told_to_turn_at_the_arm_is_sent_no_farther_than_a_twist_could_take_it(joint, glitch):
+    velocities = np.full(7, 0.1)
+    velocities[joint] = glitch
+    times, places = takeover.stop(kinematics.START, velocities, CONFIG)
+    assert np.abs(places - kinematics.START).max() <= FASTEST + 1e-12 and FASTEST == pytest.approx(0.0625)
+    assert times[0] <= takeover.SPEED / CONFIG.braking
+    others = np.delete(places[0] - kinematics.START, joint)
+    np.testing.assert_allclose(others, 0.1 * times[0] / 2)      # these stop along their own motion
+
+
+def test_the_twist_controllers_limit_is_the_emulated_ones():
+    assert takeover.SPEED == twist_controller.SPEED
+
+
+@pytest.mark.parametrize('joint', range(7))
+def test_a_sample_in_which_a_joint_is_faster_than_it_can_turn_or_is_not_finite_is_not_believed(joint):
+    one, most = np.eye(7)[joint], kinematics.VELOCITY[joint]
+    assert takeover.believable(kinematics.START, most * one) and takeover.believable(kinematics.START, -most * one)
+    assert takeover.believable(kinematics.START, takeover.SPEED * np.ones(7) + 10 * 0.005)    # ten sigma of noise
+    for speed in (1.01 * most, -1.01 * most, np.nan, np.inf):
+        assert not takeover.believable(kinematics.START, np.where(one, speed, 0.0))
+    for place in (np.nan, -np.inf):
+        assert not takeover.believable(np.where(one, place, kinematics.START), np.zeros(7))
