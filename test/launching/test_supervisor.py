@@ -105,12 +105,12 @@ def test_end_of_the_required_process_stops_the_others_and_gives_the_status(start
     assert any('was required' in line for line in run.lines)
 
 
-@pytest.mark.parametrize('by, status', [((), 129), (('nohup',), 130)])
+@pytest.mark.parametrize('by, status', [(('env', '--default-signal=HUP'), 129), (('nohup',), 130)])
 def test_a_terminal_that_goes_ends_a_run_unless_nohup_started_it(start, by, status):
     run = start(('worker-1', POLITE, {}), by=by)
     run.pids(1)
     run.process.send_signal(signal.SIGHUP)
-    if by:      # what has come is not heeded: the next signal is the first one
+    if status == 130:      # what has come is not heeded: the next signal is the first one
         run.process.send_signal(signal.SIGINT)
     assert run.end() == status
 
