@@ -7,7 +7,7 @@ from hac_ros.diagnosis import Finding
 from hac_ros.run_folder import RunFolder
 
 SHARE = 0.05     # of the time that looks may take: each reads the whole run, which grows
-QUICK = 0.1      # [s] a look that took no longer may be followed by another at once
+QUICK = 1.0      # [s] a look that took no longer may be followed by another at once
 NEWEST = 10      # evaluations whose subgoals are looked at: the rest only tells since when
 
 
