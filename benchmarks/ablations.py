@@ -16,10 +16,10 @@ import sys
 import time
 from pathlib import Path
 
-from in_process import PARAMETERS, Training, preset
+from in_process import PARAMETERS, Training, preset, usual_bar
 
 from hac_ros import atomic_files, tasks
-from hac_ros.config import ControllerConfig, EvaluationConfig, FlatConfig, PlannerConfig, levels
+from hac_ros.config import ControllerConfig, FlatConfig, PlannerConfig, levels
 from hac_ros.learning import td3
 from hac_ros.simulation.simulation import Simulation
 
@@ -97,11 +97,6 @@ def configs(task: str, variant: str):
     return both['planner'], both['controller'], mode
 
 
-def bar(task: str) -> float:
-    """Return the success rate at which ``task`` is reached: its preset's."""
-    return preset(EvaluationConfig(), PARAMETERS / f'{task}.yaml').usual_bar
-
-
 def train(task_name: str, variant: str, seed: int, steps: int, every: int, episodes: int, confirm: int) -> dict:
     """Train one variant with one seed and return what came of it."""
     td3.prepare(1)
@@ -116,14 +111,14 @@ def train(task_name: str, variant: str, seed: int, steps: int, every: int, episo
     accuracy = training.probe()
     return {'variant': variant, 'seed': seed, 'steps': steps, 'curve': curve, 'success': training.evaluate(confirm, 1),
             'probe_accuracy': None if accuracy != accuracy else accuracy,
-            'reached': next((at for at, success in curve if success >= bar(task_name)), None),
+            'reached': next((at for at, success in curve if success >= usual_bar(task_name)), None),
             'cpu_seconds': round(time.process_time() - began, 1)}
 
 
 def table(task: str, steps: int, runs: list[dict]) -> str:
     """Return a Markdown table, in the order of VARIANTS."""
     lines = [f'Fetch task {task}, {steps:,} environment steps. Success: fresh episodes of the last weights. Steps: first '
-             f'evaluation at {bar(task)} or above.', '',
+             f'evaluation at {usual_bar(task)} or above.', '',
              '| Variant | seeds | success: median (worst) | steps to the bar: median (worst) | probes: worst | CPU-s |',
              '|---|---|---|---|---|---|']
     for variant in VARIANTS:

@@ -20,10 +20,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from in_process import PARAMETERS, preset
+from in_process import usual_bar
 
 from hac_ros import atomic_files, tasks
-from hac_ros.config import EvaluationConfig
 from hac_ros.metrics_table import read_rows
 
 REPOSITORY = Path(__file__).parents[1]
@@ -147,8 +146,7 @@ def main():
     signal.signal(signal.SIGTERM, signal.default_int_handler)      # whoever is training ends with us
     command = 'python benchmarks/baselines.py --task {0.task} --limit {0.limit:g} --seeds {1}'.format(
         options, ' '.join(map(str, options.seeds)))
-    bar = preset(EvaluationConfig(), PARAMETERS / f'{options.task}.yaml').usual_bar
-    found = {'task': options.task, 'bar': bar, 'limit': options.limit, 'seeds': options.seeds, 'command': command,
+    found = {'task': options.task, 'bar': usual_bar(options.task), 'limit': options.limit, 'seeds': options.seeds, 'command': command,
              'machine': f'{platform.machine()}, Python {platform.python_version()}', 'runs': []}
     RESULTS.mkdir(exist_ok=True)
     for seed in options.seeds:

@@ -126,6 +126,11 @@ def preset(config, path: Path):
     return dataclasses.replace(config, **values)
 
 
+def usual_bar(task: str) -> float:
+    """Return the success rate at which ``task`` is reached: its preset's."""
+    return preset(EvaluationConfig(), PARAMETERS / f'{task}.yaml').usual_bar
+
+
 def options() -> argparse.ArgumentParser:
     """Return what each training without ROS can be told, for ``parents`` of a parser: arms, seed and both levels' settings."""
     parser = argparse.ArgumentParser(add_help=False)

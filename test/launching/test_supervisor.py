@@ -1,4 +1,5 @@
 """The supervisor with real processes: small Python scripts. Nobody sleeps: tests wait for what processes print."""
+import json
 import os
 import select
 import signal
@@ -14,6 +15,7 @@ LIMIT = 20.0    # [s] a wait that takes longer fails the test
 
 # Builds a plan of scripts, each given as (label, source, options), and supervises it; a crash is one within so many seconds.
 DRIVER = '''
+import json
 import sys
 from pathlib import Path
 from hac_ros.launching import plan, supervisor, terminal
@@ -22,7 +24,7 @@ class Script(plan.NodeProcess):
     def command(self, folder):
         return [sys.executable, '-u', '-c', self.executable]
 
-folder, grace, entries = Path(sys.argv[1]), float(sys.argv[2]), eval(sys.argv[3])
+folder, grace, entries = Path(sys.argv[1]), float(sys.argv[2]), json.loads(sys.argv[3])
 supervisor.CRASH_LOOP_TIME = float(sys.argv[4])
 nodes = [Script('probe', source, label, None, None, **options) for label, source, options in entries]
 sys.exit(supervisor.Supervisor(nodes, folder, terminal.Terminal(sys.stderr, verbose=True), grace).run())
@@ -39,7 +41,7 @@ class Run:
     def __init__(self, folder: Path, entries: list, grace: float, crash_time: float, by: tuple[str, ...]):
         self.folder, self.lines = folder, []
         self.process = subprocess.Popen(
-            [*by, sys.executable, '-c', DRIVER, str(folder), str(grace), repr(entries), str(crash_time)], stderr=subprocess.PIPE, bufsize=0,
+            [*by, sys.executable, '-c', DRIVER, str(folder), str(grace), json.dumps(entries), str(crash_time)], stderr=subprocess.PIPE, bufsize=0,
             env={**os.environ, 'PYTHONPATH': str(REPOSITORY)})
 
     def wait_for(self, text: str, count: int = 1) -> list[str]:

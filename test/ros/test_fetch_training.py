@@ -30,6 +30,15 @@ def undisturbed(start):
     return run
 
 
+def silences(listener, run) -> list[int]:
+    """Return the list that every count of silences which the bridge tells of goes to."""
+    told = []
+    topics.subscribe(listener.node, topics.DIAGNOSTICS, lambda message: told.extend(
+        int(value.value) for status in message.status if status.name.endswith('/fetch_bridge') for value in status.values
+        if value.key == 'emulator silent'), run.run)
+    return told
+
+
 def test_a_training_runs_through_the_robots_bridge_and_the_stepped_emulator(undisturbed):
     rows = undisturbed.rows()
     assert [int(row['round']) for row in rows][:2] == [0, 1]
@@ -48,25 +57,22 @@ def test_an_emulator_killed_in_mid_round_leaves_no_trace_in_the_metrics(undistur
 
 
 def test_an_emulator_that_dies_while_it_is_asked_for_a_round_is_asked_again(undisturbed, start, listener):
-    run, told = start('killed_when_asked'), []
-    topics.subscribe(listener.node, topics.DIAGNOSTICS, lambda m: told.extend(
-        value.key for status in m.status if status.name.endswith('/fetch_bridge') for value in status.values), run.run)
+    run = start('killed_when_asked')
+    told = silences(listener, run)
     in_round(listener, run.run, 0, 30)
     run.kill('fetch_emulator', signal.SIGSTOP)      # it is there, and does not answer
-    listener.until(lambda: 'emulator silent' in told, 'a second request')
+    listener.until(lambda: told, 'a second request')
     killed = run.kill('fetch_emulator')
     assert finished(run) == undisturbed.rows()
     assert killed != run.pids('fetch_emulator')[-1] and len(run.pids('fetch_bridge')) == 1
 
 
 def test_an_emulator_that_was_only_slow_answers_several_requests_and_the_last_one_counts(undisturbed, start, listener):
-    run, told = start('stopped'), []
-    topics.subscribe(listener.node, topics.DIAGNOSTICS, lambda m: told.extend(
-        value.value for status in m.status if status.name.endswith('/fetch_bridge') for value in status.values
-        if value.key == 'emulator silent'), run.run)
+    run = start('stopped')
+    told = silences(listener, run)
     in_round(listener, run.run, 0, 30)
     run.kill('fetch_emulator', signal.SIGSTOP)
-    listener.until(lambda: '3' in told, 'a third request')
+    listener.until(lambda: 3 in told, 'a third request')
     os.kill(run.pids('fetch_emulator')[-1], signal.SIGCONT)
     assert finished(run) == undisturbed.rows()
     assert len(run.pids('fetch_emulator')) == 1 and len(run.pids('fetch_bridge')) == 1
