@@ -8,6 +8,7 @@ the bundle tells the command.
 """
 import argparse
 import dataclasses
+import math
 import shlex
 import sys
 import time
@@ -21,24 +22,25 @@ from hac_ros.learning import td3
 from hac_ros.learning.bundle import Bundle, write_bundle
 from hac_ros.records import CONTROLLER, PLANNER
 from hac_ros.simulation.simulation import Simulation
+from hac_ros.standing import Standing
 
 CONFIRMATION = 1_000_000    # first round of the fresh episodes: none of these is seen by another evaluation
 ARMS = 50                   # episodes that an evaluation runs as one batch
 
 
 class Best:
-    """The best weights so far, by success, and by distance where that is equal."""
+    """The best weights so far, as ``Standing`` ranks them. ``aim``: success that is confirmed by fresh episodes."""
 
-    def __init__(self, out: Path, training: Training, control: str):
-        self.out, self.training, self.control = out, training, control
-        self.rank, self.hash = (-1.0, 0.0), ''
+    def __init__(self, out: Path, training: Training, control: str, aim: float):
+        self.out, self.training, self.control, self.aim = out, training, control, aim
+        self.standing: Standing | None = None
 
     def offer(self, report: evaluation.EvaluationReport, confirmed: float, round: int) -> bool:
-        """Write the weights of ``round`` if they are better than all before."""
-        rank = (report.success_rate if confirmed != confirmed else confirmed, -report.mean_final_distance)
-        if rank < self.rank:
+        """Write the weights of ``round`` if none before were better; return whether they were written."""
+        found = Standing(round, report.success_rate, confirmed, report.mean_final_distance)
+        if self.standing is not None and found.rank(self.aim) < self.standing.rank(self.aim):
             return False
-        self.rank = rank
+        self.standing = found
         weights, statistics = self.training.recent
         settings = dict(zip(('planner', 'controller'), map(dataclasses.asdict, self.training.configs)))
         if self.control == 'fetch':
@@ -46,8 +48,8 @@ class Best:
                          'randomization': dataclasses.asdict(RandomizationConfig())}
         content = evaluation.fit_for_json({**dataclasses.asdict(report), 'confirmed': confirmed, 'round': round,
                                            'seed': self.training.seed, 'command': command()})
-        self.hash = write_bundle(self.out, Bundle(self.training.task.name, self.control, weights[PLANNER],
-                                                  weights[CONTROLLER], statistics, settings, content))
+        write_bundle(self.out, Bundle(self.training.task.name, self.control, weights[PLANNER], weights[CONTROLLER],
+                                      statistics, settings, content))
         return True
 
 
@@ -81,7 +83,7 @@ def main():
     training = Training(task, lambda arms, purpose: Simulation(task, arms, given.seed, purpose=purpose,
                                                                control=given.control), given.arms, given.seed, *configs)
     evaluator = evaluation.Evaluator(task, *configs, arms=ARMS, seed=given.seed, control=given.control)
-    best, began = Best(given.out, training, given.control), time.process_time()
+    best, began = Best(given.out, training, given.control, given.bar), time.process_time()
     for round in range(given.rounds + 1):
         training.run_round(round)
         if round >= given.first and (round - given.first) % given.every == 0:
@@ -93,7 +95,7 @@ def judged(training, evaluator, best: Best, given, round: int, began: float) -> 
     """Evaluate the weights of ``round``, keep them if they are the best, print a line; return what was confirmed, or 0."""
     weights, statistics = training.recent
     pair = weights[PLANNER], weights[CONTROLLER], statistics
-    report, confirmed = evaluator.evaluate(*pair, given.episodes), float('nan')
+    report, confirmed = evaluator.evaluate(*pair, given.episodes), math.nan
     if report.success_rate >= given.bar:
         confirmed = evaluator.evaluate(*pair, given.confirm, CONFIRMATION).success_rate
     kept = best.offer(report, confirmed, round)
@@ -102,7 +104,7 @@ def judged(training, evaluator, best: Best, given, round: int, began: float) -> 
           f'confirmed {confirmed:.3f} probes {report.probe_accuracy:.2f} moved {report.object_moved:.2f} '
           f'training {metrics["planner/success"]:.2f} accuracy {metrics["controller/accuracy"]:.2f} '
           f'critic {metrics["planner/critic_loss"]:.2f} cpu {time.process_time() - began:.0f}{" kept" * kept}', flush=True)
-    return 0.0 if confirmed != confirmed else confirmed
+    return 0.0 if math.isnan(confirmed) else confirmed
 
 
 if __name__ == '__main__':

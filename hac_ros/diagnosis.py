@@ -77,7 +77,7 @@ class Finding:
 def diagnose(run: RunHistory, thresholds: Thresholds = Thresholds()) -> list[Finding]:
     """Return what is wrong with a run, the gravest first; nothing where all is well or nothing is known."""
     found = [decay(run, thresholds), *divergence(run, thresholds), drift(run.statistics, thresholds)]
-    if run.setting('run', 'policy') != 'flat':       # else nobody proposes subgoals
+    if not run.is_flat:
         judged = [proposed for proposed in run.proposals if has_learnt(run, proposed.round)]
         found.insert(0, collapse(judged, thresholds) or indifference(run, thresholds))
         if not is_solved(run, thresholds):
@@ -189,17 +189,15 @@ def decay(run: RunHistory, thresholds: Thresholds = Thresholds()) -> Finding | N
 def divergence(run: RunHistory, thresholds: Thresholds = Thresholds()) -> list[Finding]:
     """Find critics whose values leave what is possible, whose loss grows, or that expect what never comes."""
     found = []
-    flat = run.setting('run', 'policy') == 'flat'
-    for level in ('controller',) if flat else ('planner', 'controller'):
-        lowest = -1.0 / (1.0 - run.setting('flat' if flat else level, 'gamma', 0.9))
-        found += _impossible(run, level, lowest, thresholds) + _growing(run, level, thresholds)
+    for level in ('controller',) if run.is_flat else ('planner', 'controller'):
+        found += _impossible(run, level, thresholds) + _growing(run, level, thresholds)
         if level == 'planner':
-            found += _optimistic(run, lowest, thresholds)
+            found += _optimistic(run, thresholds)
     return found
 
 
-def _impossible(run: RunHistory, level: str, lowest: float, thresholds: Thresholds) -> list[Finding]:
-    _, values = run.measured(f'{level}/q_mean')
+def _impossible(run: RunHistory, level: str, thresholds: Thresholds) -> list[Finding]:
+    (_, values), lowest = run.measured(f'{level}/q_mean'), run.lowest(level)
     margin = thresholds.outside * -lowest
     if not len(values) or lowest - margin <= values[-1] <= margin:
         return []
@@ -221,16 +219,16 @@ def _growing(run: RunHistory, level: str, thresholds: Thresholds) -> list[Findin
 
 def _calmer(run: RunHistory, level: str) -> str:
     """Return what to try against diverging critics. The one level of a flat policy has the planner's settings (config.levels)."""
-    section = 'planner' if run.setting('run', 'policy') == 'flat' else level
+    section = 'planner' if run.is_flat else level
     return f'Lower {section}.learning_rate; set {section}.layer_norm.'
 
 
-def _optimistic(run: RunHistory, lowest: float, thresholds: Thresholds) -> list[Finding]:
+def _optimistic(run: RunHistory, thresholds: Thresholds) -> list[Finding]:
     at = np.intersect1d(run.rounds('planner/q_start'), run.rounds('evaluation/return_start'))
     if not len(at) or not has_learnt(run, at[-1]):
         return []
     expected, came = (run.columns[name][at[-1]] for name in ('planner/q_start', 'evaluation/return_start'))
-    if abs(expected - came) <= thresholds.optimism * -lowest:
+    if abs(expected - came) <= thresholds.optimism * -run.lowest('planner'):
         return []
     word = 'more' if expected > came else 'less'
     return [Finding('divergence', f'The planner\'s critics expect {word} than comes: {expected:.2f} at the start of an '

@@ -63,8 +63,9 @@ class Evaluator:
                                      fetch=fetch, randomization=randomization)
         self.planner, self.controller = actors(task, planner, controller, arms, seed)
         self.levels = PlannerLevel(task, planner), of_number(CONTROLLER, task, controller)
+        self.is_flat = isinstance(controller, FlatLevelConfig)     # nobody proposes subgoals
         # The probes were drawn for FetchEnv's speed: in control mode fetch there are none. Nor has a flat policy any.
-        probed = with_probes and control == 'mocap' and not isinstance(controller, FlatLevelConfig)
+        probed = with_probes and control == 'mocap' and not self.is_flat
         self.probe_arms = probes.simulation(task) if probed else None
         _, self.probe_controller = actors(task, planner, controller, probes.PROBES, seed)
         self.proposals: Proposals | None = None
@@ -92,8 +93,7 @@ class Evaluator:
             probe_accuracy = probes.accuracy(self.probe_arms, self.probe_controller, controller, statistics)
         self.proposals = proposals.joined([each.proposals for each in found])
         # A flat policy has no subgoals: what stands in their place is no attempt.
-        flat = isinstance(self.controller.config, FlatLevelConfig)
-        accuracy = float('nan') if flat else _accuracy(self.proposals)
+        accuracy = float('nan') if self.is_flat else _accuracy(self.proposals)
         return _report(found, self.proposals, accuracy, probe_accuracy, episodes * self.task.steps, time.perf_counter() - began)
 
     def stand_ins(self, planner: Weights, controller: Weights, statistics: Statistics, episodes: int,
@@ -103,7 +103,7 @@ class Evaluator:
         As the fields of EvaluationReport; NaN of a flat policy, which has no planner.
         """
         found = dict.fromkeys(STAND_INS, float('nan'))
-        if isinstance(self.controller.config, FlatLevelConfig):
+        if self.is_flat:
             return found
         arms = self.simulation.arms
         for name, kind in STAND_INS.items():

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from hac_ros import proposals, tasks
-from hac_ros.learning import journal, origin, running_statistics, statistics_file
-from hac_ros.learning.bundle import DESCRIPTION, read_bundle
+from hac_ros.learning import origin, running_statistics, statistics_file
+from hac_ros.learning.bundle import read_bundle
+from hac_ros.learning.journal import ContributionJournal
 from hac_ros.learning.ledger import Ledger
 from hac_ros.metrics_table import read_rows
 from hac_ros.proposals import Proposals
@@ -68,6 +69,16 @@ class RunHistory:
         """Its seed."""
         return self.config['settings']['run']['seed']
 
+    @property
+    def is_flat(self) -> bool:
+        """Whether one level learns alone: nobody proposes subgoals."""
+        return self.setting('run', 'policy') == 'flat'
+
+    def lowest(self, level: str) -> float:
+        """Return the least value that the critics of ``level`` can mean: that of missing for ever."""
+        section = 'flat' if self.is_flat and level == 'controller' else level
+        return -1.0 / (1.0 - self.setting(section, 'gamma'))
+
     def setting(self, section: str, name: str, default=None):
         """Return a setting; ``default`` where the run was begun before it existed."""
         return self.config['settings'].get(section, {}).get(name, default)
@@ -108,14 +119,8 @@ def task_of(config: dict) -> Task:
 
 
 def _statistics(folder: RunFolder, config: dict) -> StatisticsHistory | None:
-    entries = _entries(folder.journal / 'normalizer.jsonl')
+    entries = ContributionJournal(folder.journal / 'normalizer.jsonl').read(mend=False)
     return follow(entries, _ledger(config, _initial(folder, config, entries)))
-
-
-def _entries(path: Path) -> list[Contribution | Change | int]:
-    """Return what the normalizer entered, without the line that it may be about to write."""
-    content = path.read_bytes() if path.is_file() else b''
-    return [journal.entry_from_json(json.loads(line)) for line in content[:content.rfind(b'\n') + 1].splitlines()]
 
 
 def _ledger(config: dict, initial: Moments | None = None) -> Ledger:
@@ -161,9 +166,8 @@ def _initial_of_place(folder: RunFolder, config: dict, entries: list) -> Moments
     run, path = config['settings']['run'], config['settings'].get('normalizer', {}).get('initial')
     if path:
         return statistics_file.read(path, task_of(config).observation)
-    places = [each for place in (Path(run['start_from']), folder.root / run['start_from'])
-              for each in (place, place / 'bundle') if (each / DESCRIPTION).is_file()]
-    return read_bundle(places[0] if places else run['start_from'], run['task'], run.get('control')).statistics.moments
+    _, bundle = origin.find(run['start_from'], folder.root)
+    return read_bundle(bundle, run['task'], run.get('control')).statistics.moments
 
 
 def by_round(contributions: list[Contribution]) -> dict[int, Moments]:

@@ -1,11 +1,12 @@
 """What a launch file asks for: processes, each with the command line that ``launch_ros`` would give it."""
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+
+from hac_ros import atomic_files
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,10 @@ class NodeProcess:
         return f'{self.namespace.rstrip("/")}/{self.name}'
 
     def command(self, folder: Path) -> list[str]:
-        """Return the command line. Parameters that are no file yet are written to ``folder``, which must exist."""
+        """Return the command line. Parameters that are no file yet are written to ``folder``, which must exist.
+
+        Raises WriteFailed if the disk does not take them.
+        """
         return [*program(self.package, self.executable), *self.words(folder)]
 
     def words(self, folder: Path) -> list[str]:
@@ -65,10 +69,10 @@ class NodeProcess:
             return item
         # Labels of workers that are launched one by one into the same run are alike.
         path = folder / f'{self.label}{(self.path or "").replace("/", ".")}-{number}.yaml'
-        part = path.with_name(f'.{path.name}.part-{os.getpid()}')      # whoever reads the file meanwhile reads a whole one
-        part.write_text(item.content if isinstance(item, Text) else
-                        yaml.dump({self.path or '/**': {'ros__parameters': dict(item)}}, default_flow_style=False))
-        part.replace(path)
+        text = (item.content if isinstance(item, Text) else
+                yaml.dump({self.path or '/**': {'ros__parameters': dict(item)}}, default_flow_style=False))
+        if not path.is_file() or path.read_bytes() != text.encode():    # who comes back needs no room on a full disk
+            atomic_files.write_bytes(path, text.encode())     # whoever reads the file meanwhile reads a whole one
         return path
 
     def values(self) -> dict:

@@ -87,13 +87,16 @@ class ContributionJournal:
                 raise OSError(f'{self.path} took a part of a line only')
             os.fsync(file.fileno())
 
-    def read(self) -> list[Contribution | Change | int]:
-        """Return what was appended; a line that a crash cut short, which nobody acknowledged, is removed."""
+    def read(self, mend: bool = True) -> list[Contribution | Change | int]:
+        """Return what was appended; a line that a crash cut short, which nobody acknowledged, is removed.
+
+        ``mend`` False: it is left alone; the journal's owner may be about to write it.
+        """
         content = self.path.read_bytes() if self.path.exists() else b''
         complete = content[:content.rfind(b'\n') + 1]
-        if complete != content:
+        if mend and complete != content:
             atomic_files.write_bytes(self.path, complete)
-        return [entry_from_json(json.loads(line)) for line in complete.splitlines()]
+        return [_entry_from_json(json.loads(line)) for line in complete.splitlines()]
 
 
 def _entry_to_json(entry: Contribution | Change | int) -> dict:
@@ -105,8 +108,7 @@ def _entry_to_json(entry: Contribution | Change | int) -> dict:
     return to_json(entry)
 
 
-def entry_from_json(content: dict) -> Contribution | Change | int:
-    """Return what one line of a ContributionJournal says."""
+def _entry_from_json(content: dict) -> Contribution | Change | int:
     if 'left_out' in content:
         return content['left_out']
     if 'change' in content:

@@ -67,11 +67,16 @@ def read(place: str, folder: str, task: str, control: str) -> Origin:
 
     Raises ValueError, with one sentence, where there is none, or it is damaged or of another task or control mode.
     """
+    path, bundle = find(place, folder)
+    return Origin(place, path, _bundle(bundle, task, control), {} if path == bundle else _critics(path / 'checkpoint'))
+
+
+def find(place: str, folder) -> tuple[Path, Path]:
+    """Return the folder that ``place`` means, as for ``read``, and that of its bundle; raises ValueError where there is none."""
     for path in (Path(place), Path(folder) / place):
-        if (path / DESCRIPTION).is_file():
-            return Origin(place, path, _bundle(path, task, control))
-        if (path / BUNDLE / DESCRIPTION).is_file():
-            return Origin(place, path, _bundle(path / BUNDLE, task, control), _critics(path / 'checkpoint'))
+        for bundle in (path, path / BUNDLE):
+            if (bundle / DESCRIPTION).is_file():
+                return path, bundle
     raise ValueError(f'from:={place}: neither a bundle nor a run with one is there, nor in {folder}; give a folder such '
                      f'as {folder}/NAME/bundle or {folder}/NAME')
 

@@ -65,10 +65,8 @@ def values(runs: list[RunHistory]):
     draw(middle, runs, 'controller/q_start', 'expected (Q)', AMBER)
     draw(middle, runs, 'evaluation/controller_return_low', 'returned, at least', RED)
     draw(middle, runs, 'evaluation/controller_return_high', 'and at most', GREEN)
-    low = ('flat', 0.98) if runs[0].setting('run', 'policy') == 'flat' else ('controller', 0.9)
-    for axes, (section, gamma) in ((left, ('planner', 0.92)), (middle, low)):
-        lowest = -1.0 / (1.0 - runs[0].setting(section, 'gamma', gamma))
-        axes.axhline(lowest, color=GREY, lw=0.8, ls='--', label='least possible')
+    for axes, level in ((left, 'planner'), (middle, 'controller')):
+        axes.axhline(runs[0].lowest(level), color=GREY, lw=0.8, ls='--', label='least possible')
     finish(left, 'Planner: an episode', 'discounted return')
     finish(middle, 'Controller: its first attempt')
     for level, colour in LEVELS:

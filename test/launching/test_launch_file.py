@@ -145,6 +145,24 @@ def test_workers_that_are_launched_one_by_one_into_a_run_leave_each_others_files
     assert first and len(both) == 2 * len(first) and first.items() <= both.items()
 
 
+def test_a_node_that_is_started_again_has_its_parameter_files_already(tmp_path):
+    node = launch_file.plan(LAUNCH / 'worker.launch.xml', {'run': 'r', 'worker': '3'}, {})[0]
+    (first, before), (second, after) = ((node.words(tmp_path), {path: path.stat().st_ino for path in tmp_path.iterdir()})
+                                        for _ in range(2))
+    assert first == second and before and before == after       # a full disk does not keep it from coming back
+
+
+def test_a_parameter_file_that_cannot_be_written_leaves_nothing_beside_it(tmp_path):
+    node = launch_file.plan(LAUNCH / 'worker.launch.xml', {'run': 'r', 'worker': '3'}, {})[0]
+    node.words(tmp_path)
+    path = next(tmp_path.iterdir())
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(OSError, match=path.name):
+        node.words(tmp_path)
+    assert not list(tmp_path.glob('.*'))
+
+
 def test_worker_can_be_started_alone_with_another_number():
     plan = launch_file.plan(LAUNCH / 'worker.launch.xml', {'run': 'r', 'worker': '3'}, {})
     assert {node.namespace for node in plan} == {'/r/worker_3'}
