@@ -135,7 +135,9 @@ def check_shares(config, *names: str):
 
 
 def share_gone(steps: float, start: int, end: int) -> float:
-    """Return which share of the way from ``start`` to ``end`` environment steps lies behind, 0 .. 1."""
+    """Return which share of the way from ``start`` to ``end`` environment steps lies behind, 0 .. 1; 0 for an ``end`` of 0: never."""
+    if not end:
+        return 0.0
     return min(1.0, max(0.0, (steps - start) / max(1, end - start)))
 
 
@@ -180,7 +182,6 @@ class LevelConfig(Checked):
     future_share: float = option(0.8, 'Share of samples whose goal was achieved later (hindsight goal)',
                                  low=0.0, high=1.0)
 
-
     def updates_after(self, steps: float) -> int:
         """Return how many gradient steps are due after so many environment steps."""
         start = min(steps, self.start_steps)
@@ -195,8 +196,6 @@ class LevelConfig(Checked):
 
     def exploration_after(self, updates: int) -> float:
         """Return the share of the exploration that is left after so many gradient steps."""
-        if not self.exploration_until:
-            return 1.0
         gone = share_gone(self.steps_after(updates), 0, self.exploration_until)
         return 1.0 + (self.final_exploration - 1.0) * gone
 
@@ -211,8 +210,6 @@ class LevelConfig(Checked):
 
     def learning_rate_after(self, updates: int) -> float:
         """Return the step size of Adam after so many gradient steps."""
-        if not self.decay_until:
-            return self.learning_rate
         gone = share_gone(self.steps_after(updates), self.decay_from, self.decay_until)
         return self.learning_rate + (self.final_learning_rate - self.learning_rate) * gone
 
@@ -324,8 +321,6 @@ class PlannerConfig(LevelConfig):
         A window in which the gripper gets faster tells that its end, asked for, gives that strike: a controller that goes there
         evenly gives a softer one. Such samples start the learning; later their critics expect too much of what is asked for.
         """
-        if not self.hindsight_until:
-            return 1.0
         return 1.0 + (self.final_hindsight - 1.0) * share_gone(steps, self.hindsight_from, self.hindsight_until)
 
 
@@ -498,6 +493,9 @@ class DeploymentConfig(Checked):
     speed_share: float = option(1.0, 'Share of the speed: a first motion is made at 0.2', low=0.05, high=1.0)
     watched: bool = option(True, 'Move only while guard and normalizer are heard of')
     watched_timeout: float = option(0.1, 'Stop when one of them has not been heard of for this long [s]', low=0.02, high=1.0)
+    robot_state: bool = option(True, 'Where watched: move only while the robot tells of its run-stop button and of faults; false: '
+                               'for a robot that cannot, whose button is then not heard')
+    robot_state_timeout: float = option(0.5, 'Stop when it has not told for this long [s]', low=0.1, high=2.0)
     repeat_after: float = option(0.5, 'Repeat a state that nobody has answered for so long [s]', low=0.01, high=60.0)
     frame: str = option('', 'Frame of goals and object poses beside base_link, not turned against it; empty: none')
     frame_origin: tuple[float, ...] = option((0.0, 0.0, 0.0), 'Where the origin of that frame is in base_link [m]',
@@ -514,6 +512,11 @@ class DeploymentConfig(Checked):
         for name in ('frame_origin', 'object_correction'):
             if len(getattr(self, name)) != 3:
                 raise ValueError(f'DeploymentConfig.{name}: {getattr(self, name)} came, x, y and z are wanted')
+
+    @property
+    def told_within(self) -> float | None:
+        """How often [s] the robot must tell of run-stop and faults; None: it need not."""
+        return self.robot_state_timeout if self.watched and self.robot_state else None
 
 
 @dataclass(frozen=True)
@@ -566,6 +569,8 @@ class GuardConfig(Checked):
     period: float = option(0.02, 'Time from one look at the heartbeat to the next, and between zero twists [s]',
                            low=0.005, high=0.04)
     heartbeat_timeout: float = option(0.1, 'Take over when the heartbeat is older [s]', low=0.02, high=0.4)
+    obeyed_within: float = option(0.5, 'Take over when a bridge still moves the arm so long after a run-stop, a fault, or the end of '
+                                  'word of them [s]', low=0.1, high=2.0)
     braking: float = option(2.0, 'Deceleration of the fastest joint [rad/s^2]; the twist controller\'s own is 1',
                             low=0.5, high=5.0)
     joints_timeout: float = option(0.1, 'Joint states that are older are not believed [s]', low=0.02, high=1.0)

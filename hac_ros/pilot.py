@@ -7,7 +7,7 @@ misses no step of its episode, and is repeated now and then.
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from hac_ros.records import ArmState, Commands, StepId, Subgoals
 from hac_ros.safety import admission
 from hac_ros.safety.robot import RobotState
 from hac_ros.safety.status import Status
+from hac_ros.safety.switches import Switches
 from hac_ros.tasks import Task
 
 
@@ -46,23 +47,24 @@ class Signals:
 
     guard: Pulse
     normalizer: Pulse
-    runstopped: bool = False
-    faulted: bool = False
+    switches: Switches = field(default_factory=Switches)
     held: bool = False
     held_stamp: float | None = None
 
     def causes(self, now: float, config: DeploymentConfig) -> tuple[Status, ...]:
         """Return the reasons to stop; ``now`` [s] of our own clock."""
+        found = self.switches.causes(now)
         if not config.watched:
-            return ()
+            return found
         late = config.watched_timeout
-        return ((Status.GUARD_GONE,) * (now - self.guard.at > late)
+        return (found + (Status.GUARD_GONE,) * (now - self.guard.at > late)
                 + (Status.GUARD_HOLDING,) * (self.guard.word == 'holding')
                 + (Status.NORMALIZER_GONE,) * (now - self.normalizer.at > late))
 
     def for_safety(self) -> dict:
         """Return what RobotState says of them."""
-        return {name: getattr(self, name) for name in ('runstopped', 'faulted', 'held', 'held_stamp')}
+        return {'runstopped': self.switches.runstopped, 'faulted': self.switches.faulted, 'held': self.held,
+                'held_stamp': self.held_stamp}
 
 
 @dataclass(frozen=True)
@@ -100,9 +102,9 @@ class Pilot:
         self.run, self.worker, self.task, self.senses, self.driver = run, worker, task, senses, driver
         self.config, self.safety, self.clock = config, safety, clock
         self.folder, self.about = log_folder, about or {}
-        self.signals = Signals(Pulse(), Pulse())
+        self.signals = Signals(Pulse(), Pulse(), Switches(config.told_within))
         self.id: StepId | None = None
-        self.jumped, self.before = False, None      # before: the newest state whose joints are finite
+        self.before = None      # the newest state whose joints are finite
         self.asked: Asked | None = None
         self.log: EpisodeLog | None = None
         self.closed: list[EpisodeLog] = []
@@ -113,7 +115,7 @@ class Pilot:
         self.admitted: tuple[bytes, bool, str] | None = None
         self.recent: deque[RobotState] = deque(maxlen=STEADY_PERIODS + 1)     # without a gap, the newest last
         self.statuses: tuple[Status, ...] = ()
-        self.totals, self.missed, self.latencies = Counter(), 0, []
+        self.totals, self.missed = Counter(), 0
 
     # Rounds
 
@@ -153,7 +155,7 @@ class Pilot:
         self._close_log()
         self.senses.start()
         if asked.set_up:
-            self._forget_jump()
+            self.driver.guarded.reset(Status.JOINTS_JUMPED)      # but no run-stop and no fault
         self.driver.start(state, at_rest=self.config.clock == 'stepped')
         if self.folder is not None:
             self.log = EpisodeLog(self.folder, {**self.about, 'goal': asked.goal.tolist(), 'goal_world': self.goal.tolist()},
@@ -179,21 +181,25 @@ class Pilot:
     # Jumps, and what else stays until somebody has seen to it
 
     def clear(self) -> None:
-        """Forget run-stop, fault and jump: somebody has seen to it. What the gripper was told may have been lost meanwhile."""
-        self.jumped = False
+        """Forget all that has latched: somebody has seen to it. What the gripper was told may have been lost meanwhile."""
         self.driver.guarded.reset()
         self.driver.goals.lose(0)
+
+    def take_switch(self, name: str, pressed: bool, flies: bool) -> None:
+        """Take what a run-stop or a fault says. Where the arm flies, what comes and goes within a period stops it, too."""
+        causes = self.signals.switches.hear(self.clock(), name, pressed)
+        if flies:
+            self.driver.guarded.latch(causes)
 
     def forget_place(self) -> None:
         """Forget where the joints were: while nobody looked, the arm may have been moved."""
         self.before = None
         self.recent.clear()
 
-    def _forget_jump(self) -> None:
-        """Forget a jump, but no run-stop and no fault."""
-        self.jumped = False
-        if self.driver.guarded.latched is Status.JOINTS_JUMPED:
-            self.driver.guarded.reset()
+    @property
+    def jumped(self) -> bool:
+        """Whether the joints have jumped, and nobody has seen to it."""
+        return Status.JOINTS_JUMPED in self.driver.guarded.latched
 
     # A period
 
@@ -209,11 +215,11 @@ class Pilot:
             self._begin(state)
             return None, self._publish(now, state)
         if not self.running or self.paused:
-            return self._note(self.driver.rest(now, state, self._causes()), counts=False), None
+            return self._without(now, self._note(self.driver.rest(now, state, self._causes()), counts=False)), None
         if not self.answered:
-            return self._missed(now, state), None
+            return self._without(now, self._missed(now, state)), None
         if not self.senses.complete(now - self.safety.stale_after):
-            return self._repeat_last(now, state), None
+            return self._without(now, self._repeat_last(now, state)), None
         self.id = StepId(self.run, self.worker, self.id.round, self.id.take, self.id.step + 1)
         published = self._publish(now, state)
         ended = not self.running
@@ -230,7 +236,8 @@ class Pilot:
         if self.before is not None:
             moved = np.abs(state.joints - self.before.joints)
             since = min(max(state.joints_stamp - self.before.joints_stamp, self.task.period), JUMP_TIME)
-            self.jumped |= not bool((moved <= kinematics.VELOCITY * since + JUMP).all())
+            if not (moved <= kinematics.VELOCITY * since + JUMP).all():
+                self.driver.guarded.latch([Status.JOINTS_JUMPED])
         self.before = state
         self.recent.append(state)
 
@@ -239,6 +246,12 @@ class Pilot:
         """Whether the joints have been in one place for some periods: at 1 rad/s^2 a slow one goes on for long."""
         places = [state.joints for state in self.recent]
         return len(places) == self.recent.maxlen and bool((np.ptp(places, axis=0) < STEADY).all())
+
+    def _without(self, now: float, sent: Sent) -> Sent:
+        """Note what a period of an episode came to that had no command of its own."""
+        if self.log is not None and self.running:
+            self.log.without(self.id.step, now, sent)
+        return sent
 
     def _missed(self, now, state) -> Sent:
         self.missed += 1
@@ -255,7 +268,8 @@ class Pilot:
         observation, achieved = self.senses.observe()
         success = kinematics.lengths(achieved - self.goal) < self.task.threshold
         self.answered = not self.running
-        self.published_at, self.stamp = self.began, self.senses.stamp
+        self.published_at = self.observed_at = self.began
+        self.stamp = self.senses.stamp
         if self.log is not None:
             self.log.state(observation[0], achieved[0], state.joints, self.stamp, now)
         self.state = ArmState(
@@ -297,10 +311,8 @@ class Pilot:
         self.last, self.answered = Answer(commands.value[0], self.stamp), True
         state = self.senses.robot_state(**self.signals.for_safety())
         sent = self._note(self.driver.drive(now, state, self.last.command, self.last.stamp, causes))
-        self.latency = self.clock() - self.began
-        self.latencies.append(self.latency)
         if self.log is not None:
-            self.log.step(self.subgoal.value[0], self.last.command, sent, self.latency)
+            self.log.step(self.subgoal.value[0], self.last.command, sent, self.clock() - self.observed_at)
         return sent
 
     def _admit(self) -> tuple[bool, str]:
@@ -314,8 +326,7 @@ class Pilot:
 
     def _causes(self) -> tuple[Status, ...]:
         refused = self.running and self.admitted is not None and not self.admitted[1]
-        return (self.signals.causes(self.clock(), self.config) + (Status.SUBGOAL_REFUSED,) * refused
-                + (Status.JOINTS_JUMPED,) * self.jumped)
+        return self.signals.causes(self.clock(), self.config) + (Status.SUBGOAL_REFUSED,) * refused
 
     def _note(self, sent: Sent, counts: bool = True) -> Sent:
         """Count each reason when it comes up; ``counts``: as an intervention in an episode."""

@@ -97,25 +97,29 @@ TWIST_COMMAND = Topic('/arm_controller/cartesian_twist/command', TwistStamped, N
 RELAYED_GRIPPER = Topic('/gripper_controller/relayed_goal', Float64MultiArray, ROBOT,
                         'gripper relay: a goal of the gripper, position [m] and effort [N], for a robot without actions')
 RUNSTOP = Topic('/enable_software_runstop', Bool, ROBOT, 'operator: press (true) or release (false) the run-stop')
-RUNSTOPPED = Topic('/software_runstop_enabled', Bool, ROBOT, 'robot: 10 Hz, whether the run-stop is pressed')
+RUNSTOPPED = Topic('/software_runstop_enabled', Bool, ROBOT, 'robot: 10 Hz, whether the software run-stop is pressed')
+# By a relay of ours on a robot that runs ROS 1, ros1/robot_state_relay.py: RobotState is no type of ROS 2.
+BUTTON = Topic('/robot_state/runstopped', Bool, ROBOT, 'robot: again and again, whether it is run-stopped, by its button too')
+FAULTED = Topic('/robot_state/faulted', Bool, ROBOT, 'robot: again and again, whether it reports a fault')
 TF = Topic('/tf', TFMessage, TRANSFORMS, 'robot: where its links are')
 HEARTBEAT = Topic('{worker}/fetch_bridge/heartbeat', Header, NEWEST,
                   'fetch bridge: 25 Hz while active; frame_id is moving, resting, or, when it is deactivated, released')
 NORMALIZER_ALIVE = Topic('{run}/normalizer/alive', Header, NEWEST, 'normalizer: 25 Hz where it serves a bundle')
 GOAL = Topic('{worker}/fetch_bridge/goal', PoseStamped, ROBOT, 'operator: a new goal begins an episode')
-FAULTED = Topic('{worker}/fetch_bridge/faulted', Bool, ROBOT, 'robot: whether it reports a fault')
 DEAD_MAN = Topic('{worker}/fetch_bridge/dead_man', Bool, ROBOT, 'operator: whether the button is held')
 GUARD_ALIVE = Topic('{worker}/guard/alive', Header, NEWEST, 'guard: 50 Hz; frame_id is idle, watching or holding')
 
 RESET = Topic('{worker}/reset', Trigger, None, 'bridge service: begin the round anew')
 PAUSE = Topic('{worker}/pause', SetBool, None, 'bridge service: hold (true) or go on (false)')
 CLEAR = Topic('{worker}/fetch_bridge/clear', Trigger, None,
-              'fetch bridge service: forget a run-stop or fault that is over, and a jump of the joints')
+              'fetch bridge service: forget a run-stop, fault or silence that is over, and a jump of the joints')
 BEGIN_EPISODE = Topic('/fetch_emulator/begin_episode', BeginEpisode, None,
                       'emulator service: put arm and object where an episode starts')
 JUDGE = Topic('/fetch_emulator/judge', JudgeEpisode, None, 'emulator service: how far the true state is from the goal')
 ADVANCE = Topic('/fetch_emulator/advance', Trigger, None,
                 'emulator service: advance by one control period, where it is stepped')
+PRESS = Topic('/fetch_emulator/press_runstop', SetBool, None,
+              'emulator service: press (true) or release (false) the red button')
 FREEZE = Topic('{run}/statistics/freeze', SetBool, None,
                'normalizer service: hold the statistics (true) or go on with all that has come (false)')
 SAVE = Topic('{run}/statistics/save', Trigger, None, "normalizer service: write the newest version to the run's statistics.json")
@@ -125,8 +129,8 @@ RESET_STATISTICS = Topic('{run}/statistics/reset', Trigger, None, 'normalizer se
 TOPICS = (ARM_STATE, SUBGOAL, ARM_COMMAND, RESTART_ROUND, PLANNER_EPISODES, CONTROLLER_EPISODES, CONTRIBUTION,
           RECEIPT, STATISTICS, PLANNER_WEIGHTS, CONTROLLER_WEIGHTS, METRICS, STATUS, *PLOTS.values(), DIAGNOSTICS, CLOCK_TOPIC,
           MARKERS, JOINT_STATES, BASE_TRANSFORM, ROBOT_JOINT_STATES, OBJECT_POSE, TWIST_COMMAND, RELAYED_GRIPPER, RUNSTOP,
-          RUNSTOPPED, TF, HEARTBEAT, GUARD_ALIVE, NORMALIZER_ALIVE, GOAL, FAULTED, DEAD_MAN)
-SERVICES = (RESET, PAUSE, FREEZE, SAVE, LOAD, RESET_STATISTICS, CLEAR, BEGIN_EPISODE, JUDGE, ADVANCE)
+          RUNSTOPPED, BUTTON, FAULTED, TF, HEARTBEAT, GUARD_ALIVE, NORMALIZER_ALIVE, GOAL, DEAD_MAN)
+SERVICES = (RESET, PAUSE, FREEZE, SAVE, LOAD, RESET_STATISTICS, CLEAR, BEGIN_EPISODE, JUDGE, ADVANCE, PRESS)
 GRIPPER_ACTION = '/gripper_controller/gripper_action'               # control_msgs/action/GripperCommand
 TRAJECTORY_ACTION = '/arm_controller/follow_joint_trajectory'       # control_msgs/action/FollowJointTrajectory
 EPISODES = (CONTROLLER_EPISODES, PLANNER_EPISODES)     # by records.CONTROLLER, records.PLANNER

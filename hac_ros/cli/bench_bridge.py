@@ -53,7 +53,9 @@ class Driver(Node):
         with self.states:
             while not condition() and time.perf_counter() < end:
                 taken = self.states.take_message(ArmState, True)
-                if taken is not None:
+                if taken is None:
+                    os.sched_yield()    # to the thread that receives, where other work has the other core
+                else:
                     self.on_state(taken[0])
         return condition()
 

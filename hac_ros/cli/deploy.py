@@ -80,6 +80,8 @@ def drive_robot(value: dict[str, str], given: dict[str, str], verbose: bool) -> 
     if value['allow_control_mismatch'] == 'true':
         raise Refused('allow_control_mismatch:=true is for robot:=emulator only: a real arm is not driven by a policy '
                       'that was trained in mocap')
+    if value['watched'] == 'false' and value['shadow'] == 'false':
+        raise Refused('watched:=false is for robot:=emulator, or for a dry run (shadow:=true): no real arm is moved without a guard')
     check(value)
     words = [f'{key}:={item}' for key, item in {**given, 'robot': 'fetch', 'bundle': value['bundle']}.items()]
     plan, _ = launch.planned(launch.find(FILE), words)

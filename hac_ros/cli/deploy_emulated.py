@@ -21,7 +21,7 @@ from rclpy.signals import SignalHandlerOptions
 PATIENCE = 60.0     # [s] for what should take a second, on a busy machine
 TRIES = 4           # how often an episode is set up within that time, as long as it does not begin
 FORWARDED = ('bundle', 'robot', 'task', 'run', 'folder', 'seed', 'pace', 'priority', 'shadow', 'speed', 'dead_man', 'watched',
-             'frame', 'allow_control_mismatch', 'log_level')
+             'robot_state', 'frame', 'allow_control_mismatch', 'log_level')
 
 
 class Stuck(RuntimeError):
@@ -134,7 +134,7 @@ class Operator:
         self.executor.add_node(self.node)
         run = deployment.run
         self.clients = {topic.name: self.node.create_client(topic.type, topic.path(run))
-                        for topic in (topics.BEGIN_EPISODE, topics.JUDGE)}
+                        for topic in (topics.BEGIN_EPISODE, topics.JUDGE, topics.CLEAR)}
         self.goals = topics.publisher(self.node, topics.GOAL, run)
         self.newest, self.word = None, ''
         topics.subscribe(self.node, topics.ARM_STATE, self.on_state, run)
@@ -173,6 +173,10 @@ class Operator:
         self.until(future.done, f'a response of {topic.name}')
         return future.result()
 
+    def cleared(self) -> bool:
+        """Have the bridge forget what stopped it for good in the episode before; return whether nothing of it stands."""
+        return self.call(topics.CLEAR, topics.CLEAR.type.Request()).success
+
     def episode(self, number: int) -> dict:
         """Drive one episode; return how it was judged at its last step."""
         self.begin(number)
@@ -189,6 +193,7 @@ class Operator:
         set up anew.
         """
         self.until(lambda: self.word == 'resting', 'the arm\'s rest')
+        self.until(self.cleared, 'word of the robot\'s run-stop, or its end,')
         before = self.newest
         for _ in range(TRIES):
             response = self.call(topics.BEGIN_EPISODE, topics.BEGIN_EPISODE.type.Request(episode=number))

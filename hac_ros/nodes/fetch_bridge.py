@@ -87,6 +87,7 @@ class FetchBridge(LifecycleNode):
         """Fly from now on; what was known of the arm before holds no longer."""
         self.robot.holding.forget()
         self.pilot.forget_place()
+        self.pilot.signals.switches.forget_when()
         self.active = True
         return super().on_activate(state)
 
@@ -234,10 +235,10 @@ class FetchBridge(LifecycleNode):
         return response
 
     def on_clear(self, _, response):
-        """Service: forget a run-stop or fault that is over, and a jump of the joints."""
-        signals = self.pilot.signals
-        response.success = not (signals.runstopped or signals.faulted)
-        response.message = 'cleared' if response.success else 'the run-stop or fault is still there'
+        """Service: forget a run-stop, fault or silence that is over, and a jump of the joints."""
+        standing = self.pilot.signals.switches.causes(self.pilot.clock())
+        response.success = not standing
+        response.message = f'still there: {"; ".join(status.text for status in standing)}' if standing else 'cleared'
         if response.success:
             self.pilot.clear()
         return response

@@ -8,13 +8,14 @@ from hac_ros.nodes.health import Health
 from hac_ros.nodes.robot_actions import FEEDBACK_TICKS, GripperServer, TrajectoryServer
 from hac_ros.nodes.robot_outputs import REAL_TIME, RobotOutputs
 from hac_ros.parameters import declare
-from hac_ros.simulation.emulated_fetch import EmulatedFetch
+from hac_ros.simulation.emulated_fetch import BUTTON, EmulatedFetch
 from hac_ros.simulation.pacing import Pacing
 from hac_ros.simulation.twist_controller import PERIOD
 
 from rclpy.node import Node
 
 STEPPED = 0.0      # pace
+STATUS = 0.1       # [s] of the machine's own time, however fast the robot's goes: those who listen count in it
 REPEAT = 0.5       # [s] stepped: so often whoever came late gets the state that the robot waits in
 
 
@@ -44,11 +45,12 @@ class FetchEmulator(Node):
         topics.subscribe(self, topics.RUNSTOP, self.on_runstop, run)
         self.actions = GripperServer(self, self.robot), TrajectoryServer(self, self.robot)
         for service, answer in ((topics.BEGIN_EPISODE, self.on_begin), (topics.JUDGE, self.on_judge),
-                                (topics.ADVANCE, self.on_advance)):
+                                (topics.ADVANCE, self.on_advance), (topics.PRESS, self.on_press)):
             self.create_service(service.type, service.path(run), answer)
         stepped = self.pace == STEPPED
         self.timer = self.create_timer(REPEAT if stepped else max(PERIOD / self.pace, 0.001),
                                        self.outputs.repeat if stepped else self.on_timer)
+        self.telling = process.timer(self, STATUS, self.outputs.publish_status)
 
     # What comes
 
@@ -59,10 +61,18 @@ class FetchEmulator(Node):
             self.advance()
 
     def on_runstop(self, msg):
-        """Press or release the run-stop."""
+        """Press or release the run-stop by software."""
         self.robot.runstop(msg.data)
         self.end_goals()
         self.outputs.publish_status()
+
+    def on_press(self, request, response):
+        """Service: press or release the run-stop by hand."""
+        self.robot.runstop(request.data, BUTTON)
+        self.end_goals()
+        self.outputs.publish_status()
+        response.success, response.message = True, 'pressed' if request.data else 'released'
+        return response
 
     def on_begin(self, request, response):
         """Service: put arm and object where an episode starts."""

@@ -9,6 +9,7 @@ from hac_ros.nodes import process
 from hac_ros.nodes.health import Health
 from hac_ros.nodes.robot_actions import GripperServer
 from hac_ros.parameters import declare
+from hac_ros.safety import switches
 from hac_ros.simulation.fetch_robot import GripperAction
 
 from rclpy.node import Node
@@ -28,10 +29,11 @@ class GripperRelay(Node):
         run = declare(self, RunConfig).run
         self.owner = domain_names.claim('gripper_relay')
         self.health = Health(self, run)
-        self.runstopped, self.opening, self.finger_effort = False, None, 0.0
+        self.switches, self.opening, self.finger_effort = switches.Switches(), None, 0.0
         self.goals = topics.publisher(self, topics.RELAYED_GRIPPER, run)
         topics.subscribe(self, topics.ROBOT_JOINT_STATES, self.on_joints, run)
-        topics.subscribe(self, topics.RUNSTOPPED, lambda msg: setattr(self, 'runstopped', msg.data), run)
+        for topic, name in ((topics.RUNSTOPPED, switches.SOFTWARE), (topics.BUTTON, switches.BUTTON)):
+            topics.subscribe(self, topic, lambda msg, name=name: self.switches.hear(time.monotonic(), name, msg.data), run)
         self.server = GripperServer(self, self)
         self.current: GripperAction | None = None
         self.timer = process.timer(self, PERIOD, self.on_timer)
@@ -52,7 +54,7 @@ class GripperRelay(Node):
     @property
     def ready(self) -> bool:
         """Whether goals are accepted: the fingers have been heard of, and the run-stop is not pressed."""
-        return self.opening is not None and not self.runstopped
+        return self.opening is not None and not self.switches.runstopped
 
     def grip(self, position: float, max_effort: float) -> GripperAction:
         """Take a goal and send it on; an older one ends."""
@@ -70,7 +72,7 @@ class GripperRelay(Node):
     def on_timer(self):
         """See how the goal stands."""
         if self.current is not None and self.current.running:
-            if self.runstopped:
+            if self.switches.runstopped:
                 self.current.ended = 'the run-stop was pressed'
             self.current.update(time.monotonic(), self.opening)
         self.server.update()

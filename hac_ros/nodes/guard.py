@@ -11,7 +11,7 @@ from hac_ros.nodes.hold_goal import HoldGoal
 from hac_ros.nodes.ownership import Ownership
 from hac_ros.parameters import declare
 from hac_ros.robot_messages import from_twist
-from hac_ros.safety import takeover
+from hac_ros.safety import switches, takeover
 from hac_ros.safety.takeover import HOLDING, IDLE, WATCHING, Takeover
 
 from rclpy.node import Node
@@ -21,10 +21,11 @@ RELEASE_HOLD = 1.0     # [s] a hold that then gives way, for a bridge that lets 
 
 
 class Guard(Node):
-    """heartbeat, joint_states -> guard/alive; when the heartbeat is late: zero twists and a goal that holds the arm.
+    """heartbeat, joint_states, run-stops -> guard/alive; when the heartbeat is late: zero twists and a goal that holds the arm.
 
-    Times are of the machine's own clock, by receipt: a guard believes nobody's stamps. In shadow mode it asks nothing of
-    the robot, and tells what it would do.
+    So, too, when the bridge moves the arm in spite of a run-stop or a fault, or without word of them. Times are of the machine's
+    own clock, by receipt: a guard believes nobody's stamps. In shadow mode it asks nothing of the robot, and tells what it
+    would do.
     """
 
     def __init__(self, **node_options):
@@ -32,17 +33,20 @@ class Guard(Node):
         self.config = declare(self, RunConfig)
         process.declare_priority(self, above=2)     # than the bridge, which has one more than the rest
         self.guard = declare(self, GuardConfig, 'guard')
-        self.shadow = declare(self, DeploymentConfig, 'deployment').shadow
+        deployment = declare(self, DeploymentConfig, 'deployment')
+        self.shadow, self.switches = deployment.shadow, switches.Switches(deployment.told_within)
         self.ownership = Ownership(self, self.config)
         self.mind = Takeover(self.guard)
         self.joints: tuple[float, np.ndarray, np.ndarray] | None = None    # receipt, positions and velocities (7,)
         run, worker = self.config.run, self.config.worker
         self.health = Health(self, run)
-        self.hold = HoldGoal(self, self.health)
+        self.hold = HoldGoal(self, time.monotonic)
         self.alive = topics.publisher(self, topics.GUARD_ALIVE, run, worker)
         self.twists = topics.publisher(self, topics.TWIST_COMMAND, run, worker)
         topics.subscribe(self, topics.HEARTBEAT, self.on_heartbeat, run, worker)
         topics.subscribe(self, topics.ROBOT_JOINT_STATES, self.on_joints, run, worker)
+        for topic, name in ((topics.RUNSTOPPED, switches.SOFTWARE), (topics.BUTTON, switches.BUTTON), (topics.FAULTED, switches.FAULT)):
+            topics.subscribe(self, topic, lambda msg, name=name: self.on_switch(name, msg.data), run)
         self.timer = process.timer(self, self.guard.period, self.on_timer)
 
     def on_joints(self, msg):
@@ -75,34 +79,46 @@ class Guard(Node):
         if state is not None:
             self.get_logger().info(f'the bridge is {msg.frame_id}: {state}')
 
+    def on_switch(self, name: str, pressed: bool):
+        """Run-stop or fault: while it stands no goal holds the arm, and none is asked for."""
+        self.switches.hear(time.monotonic(), name, pressed)
+        if pressed:
+            self.hold.forget()
+
     def on_timer(self):
         """Take over, if it is time; say that the guard lives."""
-        if self.mind.update(time.monotonic()):
+        now = time.monotonic()
+        if reason := self.mind.update(now, bool(self.switches.causes(now))):
             self.hold.forget()
             does = 'shadow mode: the robot is sent nothing' if self.shadow else 'holding the arm'
-            self.health.refuse('take-overs', f'no heartbeat for {self.guard.heartbeat_timeout} s: {does}')
+            self.health.refuse('take-overs', f'{reason}: {does}')
         if self.mind.state == HOLDING:
             self.stand()
         self.alive.publish(Header(stamp=self.get_clock().now().to_msg(), frame_id=self.mind.state))
 
     def stand(self) -> None:
-        """Zero twists at once and for as long as no goal holds the arm; a goal as soon as there may be one."""
+        """Zero twists at once and for as long as no goal holds the arm; a goal as soon as there may be one, and again if it fails."""
         if self.shadow:
             return
-        if not self.hold.active:
+        if not self.hold.accepted:
             self.twists.publish(from_twist(np.zeros(6), self.get_clock().now().to_msg()))
-        if not self.hold.asked:
+        if not (self.hold.asked or self.hold.pausing):
             self.hold_arm(self.guard.hold)
 
     def hold_arm(self, seconds: float) -> None:
-        """Ask the robot to stop the arm and to hold it, if it is known where the arm is."""
-        if self.shadow:
+        """Ask the robot to stop the arm and to hold it, if it has power and it is known where the arm is."""
+        if self.shadow or self.switches.pressed:
             return
         if self.joints is None or time.monotonic() - self.joints[0] > self.guard.joints_timeout:
             self.health.note('no joint states to hold the arm by')
             return
+        if not self.hold.ready:
+            self.health.note('nobody offers the action that would hold the arm')
+            return
+        if self.hold.failed is not None:
+            self.health.note('holds that the robot refused or ended')
         times, places = takeover.stop(*self.joints[1:], self.guard)
-        self.hold.ask(np.array([times[0], times[0] + seconds]), places)
+        self.hold.ask(np.array([times[0], times[0] + seconds]), places, np.zeros_like(places))
 
     def close(self) -> None:
         """Give the name back. A goal that holds the arm goes on holding it."""

@@ -2,7 +2,7 @@
 import time
 
 from hac_ros import messages, robot_messages, topics
-from hac_ros.simulation.emulated_fetch import EmulatedFetch
+from hac_ros.simulation.emulated_fetch import SOFTWARE, EmulatedFetch
 from hac_ros.simulation.fetch_robot import joint_messages
 
 from rosgraph_msgs.msg import Clock
@@ -10,19 +10,19 @@ from std_msgs.msg import Bool
 
 REAL_TIME = 1.0        # pace
 START = 1.0            # [s] on /clock: to ROS, 0 means that there is no time yet
-STATUS_TICKS = 10      # 10 Hz
 COMPARED = 1e-4        # [s] two clocks are compared only if both were read within this
 
 
 class RobotOutputs:
-    """joint_states, object_pose, tf, run-stop, and /clock where time is not the system's."""
+    """joint_states, object_pose, tf, run-stops, and /clock where time is not the system's."""
 
     def __init__(self, node, robot: EmulatedFetch, run: str, simulated: bool, period_ticks: int):
         """``simulated``: time is the robot's own; ``period_ticks``: from one look of the camera to the next."""
         self._node, self._robot, self._simulated, self._period_ticks = node, robot, simulated, period_ticks
-        self._joints, self._objects, self._status, self._transforms, self._clock = (
+        self._joints, self._objects, self._transforms, self._clock, self._software, self._runstopped, self._faulted = (
             topics.publisher(node, topic, run) for topic in (
-                topics.ROBOT_JOINT_STATES, topics.OBJECT_POSE, topics.RUNSTOPPED, topics.TF, topics.CLOCK_TOPIC))
+                topics.ROBOT_JOINT_STATES, topics.OBJECT_POSE, topics.TF, topics.CLOCK_TOPIC, topics.RUNSTOPPED, topics.BUTTON,
+                topics.FAULTED))
         self._published, self._offset = 0.0, None
 
     def now(self, due: float | None = None):
@@ -44,8 +44,6 @@ class RobotOutputs:
         self._publish_joints(stamp)
         if tick % self._period_ticks == 0:
             self._publish_surroundings(stamp)
-        if tick % STATUS_TICKS == 0:
-            self.publish_status()
         self._publish_clock()
 
     def publish_all(self) -> None:
@@ -77,8 +75,10 @@ class RobotOutputs:
             self._transforms.publish(robot_messages.from_links(self._robot.links(), stamp))
 
     def publish_status(self) -> None:
-        """Whether the run-stop is pressed."""
-        self._status.publish(Bool(data=self._robot.arbiter.runstopped))
+        """Whether the run-stop is pressed, by software and at all; and that nothing is faulty."""
+        self._software.publish(Bool(data=SOFTWARE in self._robot.pressed))
+        self._runstopped.publish(Bool(data=bool(self._robot.pressed)))
+        self._faulted.publish(Bool(data=False))
 
     def _publish_clock(self) -> None:
         if self._simulated:

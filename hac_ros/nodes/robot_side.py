@@ -6,76 +6,16 @@ import numpy as np
 from hac_ros import kinematics, messages, robot_messages, topics
 from hac_ros.config import DeploymentConfig
 from hac_ros.fetch_driver import Sent
+from hac_ros.nodes.hold_goal import HoldGoal, NewestGoal
 from hac_ros.pilot import Pilot
+from hac_ros.safety import switches
 from hac_ros.safety.takeover import HOLDING
-from hac_ros.simulation.joint_trajectory import JointTrajectory
 
-from action_msgs.msg import GoalStatus
-from control_msgs.action import FollowJointTrajectory, GripperCommand
-from rclpy.action import ActionClient
+from control_msgs.action import GripperCommand
 from std_msgs.msg import Header
 
 MOST_EFFORT = 60.0     # [N] of a finger
 HOLD_TIME = 0.5        # [s] of the one-point trajectory that holds the arm
-AGAIN_AFTER = 0.5      # [s] of the node's clock from a goal that failed until it is sent again
-
-
-class NewestGoal:
-    """What became of the goal of an action that was sent last: an older one that ends says nothing.
-
-    asked: it is on its way, or the robot follows it or has done so. accepted: by the robot. failed [s] of the node's clock: when
-    it was rejected, or ended without success; None: it was not.
-    """
-
-    def __init__(self, node, kind, name: str):
-        self.node, self.client = node, ActionClient(node, kind, name)
-        self._token, self.failed, self.accepted = None, None, False
-
-    @property
-    def asked(self) -> bool:
-        """Whether a goal was sent, and is not known to have failed."""
-        return self._token is not None
-
-    @property
-    def ready(self) -> bool:
-        """Whether somebody offers the action."""
-        return self.client.server_is_ready()
-
-    @property
-    def pausing(self) -> bool:
-        """Whether a goal failed a moment ago."""
-        return self.failed is not None and 0.0 <= self.node.now() - self.failed < AGAIN_AFTER
-
-    def send(self, goal, until_its_end: bool = True):
-        """Send a goal and return the future of its acceptance; ``until_its_end``: it may fail after that, too."""
-        self.forget()
-        self._token = token = object()
-        future = self.client.send_goal_async(goal)
-        future.add_done_callback(lambda done: self._on_answer(done.result(), token, until_its_end))
-        return future
-
-    def forget(self) -> None:
-        """Take the goal for one that was never sent."""
-        self._token, self.failed, self.accepted = None, None, False
-
-    def fail(self) -> None:
-        """Note that the goal has failed now."""
-        self.forget()
-        self.failed = self.node.now()
-
-    def _on_answer(self, handle, token, until_its_end):
-        if token is not self._token:
-            return
-        if handle is None or not handle.accepted:
-            self.fail()
-            return
-        self.accepted = True
-        if until_its_end:
-            handle.get_result_async().add_done_callback(lambda done: self._on_end(done.result(), token))
-
-    def _on_end(self, response, token):
-        if token is self._token and (response is None or response.status != GoalStatus.STATUS_SUCCEEDED):
-            self.fail()
 
 
 class RobotSide:
@@ -88,15 +28,15 @@ class RobotSide:
         self.node, self.pilot, self.config, self.health, self.on_joints = node, pilot, config, health, on_joints
         self.twists = topics.publisher(node, topics.TWIST_COMMAND, run)
         self.heartbeat = topics.publisher(node, topics.HEARTBEAT, run, worker)
-        self.gripping = NewestGoal(node, GripperCommand, topics.GRIPPER_ACTION)
-        self.holding = NewestGoal(node, FollowJointTrajectory, topics.TRAJECTORY_ACTION)
+        self.gripping, self.holding = NewestGoal(node, GripperCommand, topics.GRIPPER_ACTION, node.now), HoldGoal(node, node.now)
         self.gripped_in = None      # round and take in which the gripper was sent its goal
         signals = pilot.signals
         health.standing = lambda: [status.text for status in pilot.statuses if status.latches]
         for topic, callback in (
                 (topics.ROBOT_JOINT_STATES, self.on_joint_states), (topics.OBJECT_POSE, self.on_object_pose),
-                (topics.RUNSTOPPED, lambda msg: self.on_switch('runstopped', msg.data)),
-                (topics.FAULTED, lambda msg: self.on_switch('faulted', msg.data)),
+                (topics.RUNSTOPPED, lambda msg: self.on_switch(switches.SOFTWARE, msg.data)),
+                (topics.BUTTON, lambda msg: self.on_switch(switches.BUTTON, msg.data)),
+                (topics.FAULTED, lambda msg: self.on_switch(switches.FAULT, msg.data)),
                 (topics.DEAD_MAN, self.on_dead_man), (topics.GUARD_ALIVE, self.on_guard),
                 (topics.NORMALIZER_ALIVE, lambda msg: signals.normalizer.beat(time.monotonic(), msg.frame_id))):
             subscription = topics.subscribe(node, topic, callback, run, worker)
@@ -131,7 +71,7 @@ class RobotSide:
 
     def on_switch(self, name: str, pressed: bool) -> None:
         """Run-stop or fault: whatever held the arm may hold it no longer."""
-        setattr(self.pilot.signals, name, pressed)
+        self.pilot.take_switch(name, pressed, self.node.active)
         if pressed:
             self.holding.forget()
 
@@ -215,20 +155,16 @@ class RobotSide:
         """Ask once for a trajectory to where the joints are, as far as that is known now; again where it failed.
 
         Joints that were measured elsewhere a moment ago may be elsewhere: a goal there would move the arm. While the arm is not
-        ours, or has no power, the goal would replace the guard's, or be refused.
+        ours, or has no power, or may have none, the goal would replace the guard's, or be refused.
         """
         signals = self.pilot.signals
-        if signals.runstopped or signals.faulted or signals.guard.word == HOLDING or not self.holding.ready:
+        if signals.switches.causes(self.pilot.clock()) or signals.guard.word == HOLDING or not self.holding.ready:
             self.holding.forget()
             return
         known = abs(now - self.pilot.senses.stamp) <= self.pilot.safety.stale_after and self.pilot.at_rest
         if self.holding.asked or self.holding.pausing or not known:
             return
-        state = self.pilot.senses.robot_state()
-        goal = FollowJointTrajectory.Goal()
-        goal.trajectory = robot_messages.from_trajectory(
-            JointTrajectory(kinematics.JOINTS, np.array([HOLD_TIME]), state.joints[None], None))
-        self.holding.send(goal)
+        self.holding.ask(np.array([HOLD_TIME]), self.pilot.senses.robot_state().joints[None])
 
     def beat(self, word: str, now: float) -> None:
         """Tell the guard that this process lives, and whether the arm moves."""

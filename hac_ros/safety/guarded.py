@@ -13,7 +13,7 @@ class Guarded:
     """Judges one command a period; remembers what it let through.
 
     Whatever comes in, what goes out keeps speed, acceleration and jerk within their limits. After a cause to stop it
-    is zero within ``stopping_time`` and stays zero until the cause is gone; after run-stop, fault and a jump until ``reset``.
+    is zero within ``stopping_time`` and stays zero until the cause is gone; after one that latches until ``reset``.
     """
 
     def __init__(self, config: SafetyConfig, needs_object: bool = False, share: float = 1.0):
@@ -23,7 +23,7 @@ class Guarded:
         self.linear = SmoothVelocity(config.speed, config.acceleration, config.jerk, period)
         self.angular = SmoothVelocity(config.turn, config.turn_acceleration, config.turn_jerk, period)
         self.interventions = Interventions()
-        self.latched: Status | None = None
+        self.latched: set[Status] = set()
         self.last_time: float | None = None
         self.output = np.zeros(6)
 
@@ -32,9 +32,13 @@ class Guarded:
         """Longest time [s] from a cause to stop until the output is zero."""
         return max(self.linear.stopping_time, self.angular.stopping_time)
 
-    def reset(self) -> None:
-        """Forget a run-stop, a fault or a jump: somebody has seen to it."""
-        self.latched = None
+    def latch(self, causes) -> None:
+        """Stop from now on, until ``reset``, for those of ``causes`` that latch: one that is gone before ``filter`` counts, too."""
+        self.latched |= {cause for cause in causes if cause.latches}
+
+    def reset(self, *causes: Status) -> None:
+        """Forget what has latched, or these ``causes`` only: somebody has seen to it."""
+        self.latched -= set(causes) or self.latched
 
     def rest(self) -> None:
         """Forget the motion: somebody else has put the arm to rest."""
@@ -53,8 +57,8 @@ class Guarded:
             return self._finish(now, [Status.TOO_EARLY], self.output, None)
         causes = [*causes] + self._clock(now) + watchdog.check_state(now, state, self.config, self.needs_object)
         causes += watchdog.check_command(now, command, self.config)
-        self.latched = max([self.latched or Status.PASSED, *(c for c in causes if c.latches)]) or None
-        causes += [self.latched] * (self.latched is not None and self.latched not in causes)
+        self.latch(causes)
+        causes += self.latched
         if causes:
             return self._finish(now, causes, self._follow(np.zeros(6)), None)
         twist = np.asarray(command.twist, dtype=np.float64)

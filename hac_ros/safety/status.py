@@ -32,6 +32,7 @@ class Status(IntEnum):
     GUARD_HOLDING = 36
     NORMALIZER_GONE = 37
     JOINTS_JUMPED = 38
+    ROBOT_UNHEARD = 39
     DEAD_MAN = 40
     SINGULARITY = 41
     JOINT_LIMIT = 42
@@ -40,6 +41,7 @@ class Status(IntEnum):
     # stopped until somebody resets, as JOINTS_JUMPED, whose number is in the logs of deployments
     RUNSTOP = 60
     FAULT = 61
+    ROBOT_SILENT = 62
 
     @property
     def stops(self) -> bool:
@@ -84,6 +86,7 @@ TEXTS = {
     Status.OBJECT_STALE: 'stopped: the pose of the object is too old, or from the future',
     Status.CLOCK: 'stopped: the clock is not finite or went back',
     Status.JOINTS_JUMPED: 'stopped: measured joints moved faster than joints can: reset when the encoders are right',
+    Status.ROBOT_UNHEARD: 'stopped: the robot has not told of its run-stop button and of faults yet',
     Status.GUARD_GONE: 'stopped: the guard has not been heard of',
     Status.GUARD_HOLDING: 'stopped: the guard holds the arm',
     Status.NORMALIZER_GONE: 'stopped: the normalizer has not been heard of',
@@ -94,6 +97,8 @@ TEXTS = {
     Status.TABLE: 'stopped: the gripper is at the table and would move down',
     Status.RUNSTOP: 'stopped by the run-stop: reset when the way is clear',
     Status.FAULT: 'stopped: the robot reports a fault: reset when it is gone',
+    Status.ROBOT_SILENT: 'stopped: for a while the robot did not tell of its run-stop button and of faults: reset when it does, '
+                         'and the way is clear',
 }
 
 

@@ -19,6 +19,7 @@ from hac_ros.simulation.twist_controller import PERIOD, TwistController
 from hac_ros.tasks import Task
 
 ARM_LINKS = tuple(name.replace('_joint', '_link') for name in (kinematics.TORSO_JOINT, *kinematics.JOINTS))
+SOFTWARE, BUTTON = 'software', 'button'      # who presses the run-stop
 RESTING = (kinematics.TORSO_JOINT, 'head_pan_joint', 'head_tilt_joint')
 
 
@@ -26,7 +27,7 @@ class EmulatedFetch:
     """A robot before its table. Begins with episode 0.
 
     ticks: since it was made; ``time`` [s] follows from them. following: the newest trajectory goal. gripper: the newest
-    gripper goal. lab: object, camera, judge.
+    gripper goal. lab: object, camera, judge. pressed: by whom the run-stop is.
     """
 
     def __init__(self, task: Task, seed: int, config: RandomizationConfig):
@@ -41,7 +42,7 @@ class EmulatedFetch:
         self.lab = Laboratory(task, settled, self.model, self.data, seed, config)
         self.drives = Drives(self.model, self.data, self.qpos, self.qvel)
         self.controller = TwistController(1)
-        self.arbiter = fetch_robot.ArmArbiter()
+        self.arbiter, self.pressed = fetch_robot.ArmArbiter(), set()
         self.following: Following | None = None
         self.gripper: fetch_robot.GripperAction | None = None
         self.begin(0)
@@ -127,8 +128,10 @@ class EmulatedFetch:
         self.stop_following(why)
         self.stop_gripping(why)
 
-    def runstop(self, pressed: bool) -> None:
-        """Press or release the run-stop: while it is pressed nothing has power, and all goals end."""
+    def runstop(self, pressed: bool, by: str = SOFTWARE) -> None:
+        """Press or release the run-stop, ``by`` SOFTWARE or BUTTON: while either is pressed nothing has power, and all goals end."""
+        self.pressed = self.pressed | {by} if pressed else self.pressed - {by}
+        pressed = bool(self.pressed)
         if pressed:
             self.end_goals('the run-stop was pressed')
         elif self.arbiter.runstopped:

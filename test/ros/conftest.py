@@ -10,6 +10,25 @@ import rclpy  # noqa: E402
 from node_process import Listener, NodeProcesses  # noqa: E402
 
 
+LOG_LINES = 20      # of each process
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """Show what the processes of a test that failed have said last: on another machine nothing else is left of them."""
+    outcome = yield
+    report, folder = outcome.get_result(), item.funcargs.get('tmp_path')
+    if report.failed and folder is not None:
+        logs = sorted(path for kind in ('*.log', '*.out') for path in folder.rglob(kind) if path.is_file())
+        report.sections += [(str(path.relative_to(folder)), last_lines(path)) for path in logs]
+
+
+def last_lines(path) -> str:
+    """Return the last lines of a log, without those that are empty."""
+    lines = path.read_text(encoding='utf-8', errors='replace').splitlines()
+    return '\n'.join([line for line in lines if line.strip()][-LOG_LINES:])
+
+
 @pytest.fixture(scope='session', autouse=True)
 def domain():
     """A domain id of our own for the whole session."""

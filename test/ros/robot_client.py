@@ -28,9 +28,11 @@ class RobotClient:
     def __init__(self, listener, task: str, randomization=QUIET):
         self.listener, self.twin = listener, EmulatedFetch(tasks.by_name(task, 'fetch'), SEED, randomization)
         self.parts, self.status, self.poses, self.transforms, self.stamp = {}, [], [], [], -1.0
+        self.button, self.faulted = [], []
         self.clients = {}
         node = listener.node
         for topic, heard in ((topics.ROBOT_JOINT_STATES, self.on_joints), (topics.RUNSTOPPED, self.status.append),
+                             (topics.BUTTON, self.button.append), (topics.FAULTED, self.faulted.append),
                              (topics.OBJECT_POSE, self.poses.append), (topics.TF, self.transforms.append)):
             topics.subscribe(node, topic, heard, RUN)
         self.twists, self.runstops = (topics.publisher(node, topic, RUN) for topic in (topics.TWIST_COMMAND, topics.RUNSTOP))

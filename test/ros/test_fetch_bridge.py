@@ -209,6 +209,82 @@ def test_where_time_is_stepped_no_round_begins_before_the_clock_has_come_to_its_
         assert len(policy.twists) == 1, 'a period without an answer was taken to have gone by'
 
 
+class Telling(Policy):
+    """A robot that tells of its run-stop button while ``tells``, whether it is ``pressed``; its partners live."""
+
+    def __init__(self, rig):
+        super().__init__(rig)
+        self.tells, self.pressed = True, False
+        self.partners, self.state = ([topics.publisher(rig.node, topic, RUN) for topic in some] for some in (
+            (topics.GUARD_ALIVE, topics.NORMALIZER_ALIVE), (topics.BUTTON, topics.FAULTED)))
+        rig.until(lambda: rig.clear.service_is_ready() and all(
+            publisher.get_subscription_count() for publisher in (*self.partners, *self.state)), 'the bridge')
+
+    def period(self, tick=True):
+        for partner in self.partners:
+            partner.publish(Header(frame_id='watching'))
+        for publisher, told in zip(self.state, (self.pressed, False)):
+            if self.tells:
+                publisher.publish(Bool(data=told))
+        super().period(tick)
+
+    def moves(self) -> bool:
+        """Return whether a goal moves the arm; where it is held there are no twists at all."""
+        here = len(self.twists)
+        self.begin()
+        for _ in range(8):
+            self.send_answer(SIDEWARDS)
+            self.next_state()
+        self.settle()
+        return len(self.twists) > here and robot_messages.to_twist(self.twists[-1])[1] > 0.09
+
+    def clear(self):
+        """Ask the bridge to forget what has latched, while the robot's time goes on; return its response."""
+        future = self.rig.clear.call_async(topics.CLEAR.type.Request())
+
+        def come():
+            self.period()
+            return future.done()
+        self.rig.until(come, 'a response')
+        return future.result()
+
+    def until_cleared(self):
+        self.rig.until(lambda: self.clear().success, 'the end of a stop')
+
+    def until_it_moves(self):
+        """On a busy machine the robot may have been silent meanwhile."""
+        self.rig.until(lambda: self.moves() or self.until_cleared(), 'an arm that goes on')
+
+    def until_told(self, words):
+        def told():
+            self.period()
+            return self.told(words)
+        self.rig.until(told, words)
+
+
+def test_the_arm_moves_only_while_the_robot_tells_of_its_button_and_after_press_or_silence_only_when_cleared(tmp_path, domain):
+    with Rig('reach', str(tmp_path), watched=True, watched_timeout=1.0) as rig:
+        robot = Telling(rig)
+        robot.tells = False
+        assert not robot.moves() and 'has not told of its run-stop button' in robot.clear().message
+        robot.tells = True
+        robot.until_it_moves()
+        robot.pressed = True
+        robot.until_told('safety runstop')
+        assert not robot.moves() and 'still there: stopped by the run-stop' in robot.clear().message
+        robot.pressed = False
+        assert not robot.moves()
+        robot.until_cleared()
+        robot.until_it_moves()
+        robot.tells, robot.diagnostics[:] = False, []
+        robot.until_told('safety robot_silent')
+        assert not robot.moves() and not robot.clear().success
+        robot.tells = True
+        assert not robot.moves()
+        robot.until_cleared()
+        robot.until_it_moves()
+
+
 def test_observations_are_those_of_the_simulations_readout(policy):
     policy.begin()
     state = messages.to_arm_state(policy.states[-1], REACH.observation)

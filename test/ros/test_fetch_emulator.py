@@ -10,6 +10,7 @@ from robot_client import PERIOD_TICKS, RUN, SEED, RobotClient, parameters
 
 from hac_ros import config, kinematics, messages, robot_observation, topics
 from hac_ros.simulation import constants, fetch_robot
+from std_msgs.msg import Bool
 
 TASK = 'pick_and_place'
 FORWARD, SIDEWARD, STILL = (0.05, 0, 0, 0, 0, 0), (0, 0.05, 0, 0, 0, 0), (0,) * 6
@@ -222,6 +223,25 @@ def test_the_run_stop_ends_all_goals_refuses_new_ones_and_its_release_starts_not
     robot.press(False)
     assert floats(robot)
     assert moved(robot, SIDEWARD, periods=15)[1] > 0.02
+
+
+def test_the_red_button_is_told_apart_from_the_software_run_stop_again_and_again_and_each_must_be_released(robot):
+    def until_told(software, runstopped):
+        for told in (robot.status, robot.button, robot.faulted):
+            told.clear()
+        robot.listener.until(lambda: all(len(told) > 3 for told in (robot.status, robot.button, robot.faulted)), 'word of the robot')
+        assert [told[-1].data for told in (robot.status, robot.button, robot.faulted)] == [software, runstopped, False]
+    until_told(False, False)
+    assert robot.call(topics.PRESS, data=True).success
+    until_told(False, True)
+    robot.runstops.publish(Bool(data=True))
+    until_told(True, True)
+    robot.runstops.publish(Bool(data=False))
+    until_told(False, True)
+    assert not robot.grip(0.05).accepted
+    assert robot.call(topics.PRESS, data=False).success
+    until_told(False, False)
+    assert robot.grip(0.05).accepted
 
 
 # What stands around it

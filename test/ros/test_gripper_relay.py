@@ -6,6 +6,7 @@ from builtin_interfaces.msg import Time
 from control_msgs.action import GripperCommand
 from hac_ros import kinematics, robot_messages, topics
 from rclpy.action import ActionClient
+from std_msgs.msg import Bool
 
 RUN = 'relayed'
 
@@ -59,3 +60,17 @@ def test_a_goal_is_told_to_the_robot_and_ends_when_the_fingers_are_there(relay):
     relay.listener.until(there, 'the end of the goal')
     result = ending.result().result
     assert result.reached_goal and not result.stalled and result.position == pytest.approx(0.021)
+
+
+@pytest.mark.parametrize('topic', [topics.RUNSTOPPED, topics.BUTTON], ids=lambda topic: topic.name.split('/')[1])
+def test_a_run_stop_ends_the_goal_and_none_is_taken_while_it_is_pressed(relay, topic):
+    switch = topics.publisher(relay.listener.node, topic, RUN)
+    relay.listener.until(switch.get_subscription_count, 'the relay')
+    ending = relay.accepted(0.02).get_result_async()
+
+    def ended(pressed=True):
+        switch.publish(Bool(data=pressed))
+        return ending.done()
+    relay.listener.until(ended, 'the end of the goal')
+    assert not ending.result().result.reached_goal and not relay.send(0.02).accepted
+    relay.listener.until(lambda: ended(False) and relay.send(0.02).accepted, 'a goal after its release')

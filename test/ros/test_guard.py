@@ -14,7 +14,7 @@ from hac_ros.launching import launch_file
 from hac_ros.nodes.guard import Guard
 from rclpy.action import ActionClient, ActionServer
 from rclpy.parameter import Parameter
-from std_msgs.msg import Header
+from std_msgs.msg import Bool, Header
 
 STAND_IN = Path(__file__).with_name('bridge_stand_in.py')
 DEPLOY = Path(__file__).resolve().parents[2] / 'launch' / 'deploy.launch.xml'
@@ -62,6 +62,15 @@ class Watcher:
         """Wait for a state of the guard, however short, and forget what was before it."""
         self.listener.until(lambda: word in self.guard, f'guard that is {word}')
         del self.guard[:self.guard.index(word)]
+
+    def press(self, pressed):
+        """Press or release the red button."""
+        response = self.listener.call(topics.PRESS.type, topics.PRESS.name, topics.PRESS.type.Request(data=pressed))
+        assert response.success
+
+    def until_held(self):
+        """Wait until the guard sends no more zero twists: its goal holds the arm."""
+        self.listener.until(lambda: self.speeds[-1][0] - self.twists[-1][0] > 0.3, 'a goal that holds the arm')
 
     def disturb(self, enough):
         """Send twists that move the arm back, until ``enough``(joint states at the start, joint states now)."""
@@ -139,6 +148,20 @@ def test_a_bridge_that_is_killed_in_motion_is_replaced_in_time_and_the_arm_stand
     check_that_it_holds_when_the_guard_dies_too(watcher, watcher.places[-1])
 
 
+def test_a_guard_that_holds_the_arm_holds_it_anew_where_the_red_button_has_left_it(watcher):
+    watcher.kill_moving_bridge()
+    watcher.until_held()
+    watcher.press(True)
+    watcher.listener.until(lambda: watcher.speeds[-1][0] - watcher.twists[-1][0] < 0.1, 'zero twists')
+    sent = len(watcher.twists)
+    watcher.listener.until(lambda: len(watcher.twists) > sent + 50, 'a second of them')       # and no goal is accepted
+    watcher.press(False)
+    watcher.until_held()
+    held = watcher.places[-1]
+    watcher.disturb(lambda start, now: now - start > 100)
+    np.testing.assert_allclose(watcher.places[-1], held, atol=2e-3)
+
+
 def check_that_it_holds_when_the_guard_dies_too(watcher, held):
     watcher.watchman.kill()
     heard = len(watcher.places)
@@ -150,11 +173,12 @@ class StillRobot:
     """A robot at rest, which the test's own bridge does not move, and what a guard sends it."""
 
     def __init__(self, listener, processes, folder, **settings):
-        self.listener, self.twists, self.goals, self.words = listener, [], [], []
+        self.listener, self.twists, self.goals, self.words, self.aborts = listener, [], [], [], False
         topics.subscribe(listener.node, topics.TWIST_COMMAND, self.twists.append, RUN)
         topics.subscribe(listener.node, topics.GUARD_ALIVE, lambda msg: self.words.append(msg.frame_id), RUN)
-        self.joints, self.hearts = (topics.publisher(listener.node, topic, RUN)
-                                    for topic in (topics.ROBOT_JOINT_STATES, topics.HEARTBEAT))
+        self.joints, self.hearts, *self.switches = (topics.publisher(listener.node, topic, RUN) for topic in (
+            topics.ROBOT_JOINT_STATES, topics.HEARTBEAT, topics.BUTTON, topics.FAULTED))
+        self.pressed = False
         self.server = ActionServer(listener.node, FollowJointTrajectory, topics.TRAJECTORY_ACTION, self.on_goal)
         processes.start('guard', f'/{RUN}/worker_0', run=RUN, folder=folder, **settings)
         listener.until(lambda: self.words and self.joints.get_subscription_count() and self.hearts.get_subscription_count(),
@@ -162,15 +186,17 @@ class StillRobot:
 
     def on_goal(self, handle):
         self.goals.append(handle.request)
-        handle.succeed()
+        (handle.abort if self.aborts else handle.succeed)()
         return FollowJointTrajectory.Result()
 
     def until(self, condition, what, beat=None):
-        """Tell where the joints are, and ``beat``, until ``condition()`` holds of what the guard says from now on."""
+        """Tell where the joints are, the button, and ``beat``, until ``condition()`` holds of what the guard says from now on."""
         self.words.clear()
 
         def told():
             self.joints.publish(joint_states())
+            for switch, pressed in zip(self.switches, (self.pressed, False)):
+                switch.publish(Bool(data=pressed))
             if beat is not None:
                 self.hearts.publish(Header(frame_id=beat))
             return condition()
@@ -204,6 +230,35 @@ def test_in_shadow_mode_a_late_heartbeat_and_a_release_send_the_robot_nothing(sh
     robot.look_on()
     held = [request.trajectory.points[-1].time_from_start.sec for request in robot.goals]
     assert (held, bool(robot.twists)) == (([], False) if shadow else ([3600, 1], True))
+
+
+def test_a_bridge_that_moves_the_arm_while_the_button_is_pressed_is_replaced_without_a_goal_until_its_release(
+        listener, processes, tmp_path):
+    robot = StillRobot(listener, processes, tmp_path, guard__heartbeat_timeout=0.4)
+    robot.pressed = True
+    robot.until_guard('holding', 'moving')
+    robot.until(lambda: len(robot.twists) > 25, 'zero twists', 'moving')
+    assert not robot.goals and not any(robot_messages.to_twist(twist).any() for twist in robot.twists)
+    robot.pressed = False
+    robot.until(lambda: robot.goals, 'the goal that holds the arm', 'moving')
+    assert 'watching' not in robot.words
+
+
+def test_a_hold_that_the_robot_ends_is_asked_for_again_after_a_pause_and_twists_go_on_until_one_succeeds(
+        listener, processes, tmp_path):
+    robot = StillRobot(listener, processes, tmp_path)
+    robot.aborts = True
+    robot.until(lambda: {'watching', 'holding'} & set(robot.words), 'a guard that has heard the bridge', 'moving')
+    before = len(robot.goals)
+    robot.until(lambda: len(robot.goals) >= before + 3, 'three requests more')
+    assert len(robot.words) > 25      # of fifty in the second that two pauses take
+    robot.aborts, twists, goals = False, len(robot.twists), len(robot.goals)
+    robot.until(lambda: len(robot.goals) > goals, 'one more')
+    assert len(robot.twists) > twists
+    robot.until(lambda: len(robot.words) > 10, 'the end of twists on their way')
+    twists = len(robot.twists)
+    robot.look_on()
+    assert len(robot.twists) == twists and len(robot.goals) == goals + 1
 
 
 @pytest.mark.parametrize('shadow', ['true', 'false'])

@@ -38,9 +38,10 @@ class Robot(Policy):
         super().__init__(rig)
         self.unseen = ''
         self.guard = topics.publisher(rig.node, topics.GUARD_ALIVE, RUN)
+        self.button = rig.send[topics.BUTTON.name] = topics.publisher(rig.node, topics.BUTTON, RUN)
         self.change = rig.node.create_client(ChangeState, f'/{RUN}/worker_0/fetch_bridge/change_state')
         rig.until(lambda: self.change.service_is_ready() and rig.clear.service_is_ready()
-                  and self.guard.get_subscription_count(), 'the bridge')
+                  and self.guard.get_subscription_count() and self.button.get_subscription_count(), 'the bridge')
 
     def period(self, tick=True):
         if self.unseen == 'joints':
@@ -116,6 +117,7 @@ def robot(rig):
 
 DOUBTS = {
     'run-stop': (lambda robot: robot.switch(topics.RUNSTOPPED, True), lambda robot: robot.switch(topics.RUNSTOPPED, False)),
+    'button': (lambda robot: robot.switch(topics.BUTTON, True), lambda robot: robot.switch(topics.BUTTON, False)),
     'fault': (lambda robot: robot.switch(topics.FAULTED, True), lambda robot: robot.switch(topics.FAULTED, False)),
     'guard': (lambda robot: robot.tell_guard('holding'), lambda robot: robot.tell_guard('watching')),
     'activation': (Robot.activate_anew, lambda robot: None)}

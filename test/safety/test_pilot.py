@@ -9,6 +9,7 @@ from hac_ros.config import DeploymentConfig, FetchConfig, SafetyConfig
 from hac_ros.fetch_driver import Driver
 from hac_ros.fetch_senses import WANTED, Senses
 from hac_ros.pilot import Pilot
+from hac_ros.safety import switches
 from hac_ros.safety.status import Status
 
 PICK = tasks.by_name('pick_and_place', 'fetch')
@@ -105,7 +106,11 @@ def test_a_state_that_nobody_answers_is_repeated_now_and_then():
 
 
 @pytest.mark.parametrize('change, reason', [
-    (lambda s: setattr(s, 'runstopped', True), Status.RUNSTOP), (lambda s: setattr(s, 'faulted', True), Status.FAULT),
+    (lambda s: s.switches.hear(1e9, switches.SOFTWARE, True), Status.RUNSTOP),
+    (lambda s: s.switches.hear(1e9, switches.BUTTON, True), Status.RUNSTOP),
+    (lambda s: s.switches.hear(1e9, switches.FAULT, True), Status.FAULT),
+    (lambda s: s.switches.hear(0.0, switches.BUTTON, False), Status.ROBOT_SILENT),
+    (lambda s: s.switches.forget_when(), Status.ROBOT_UNHEARD),
     (lambda s: s.guard.beat(1e9, 'holding'), Status.GUARD_HOLDING), (lambda s: s.guard.beat(0.0, ''), Status.GUARD_GONE),
     (lambda s: s.normalizer.beat(0.0, ''), Status.NORMALIZER_GONE)])
 def test_each_signal_stops_the_arm_with_its_reason(change, reason):
@@ -113,6 +118,8 @@ def test_each_signal_stops_the_arm_with_its_reason(change, reason):
     signals = flight.pilot.signals
     for pulse in (signals.guard, signals.normalizer):
         pulse.beat(1e9, 'watching')
+    for name in switches.TOLD:
+        signals.switches.hear(1e9, name, False)
     flight.begin()
     for _ in range(6):
         moving = flight.answer()
@@ -171,12 +178,50 @@ def test_a_round_that_an_emulator_sets_up_ends_no_run_stop():
     flight = Flight()
     flight.begin()
     flight.answer()
-    flight.pilot.signals.runstopped = True
+    flight.pilot.take_switch(switches.SOFTWARE, True, flies=True)
     flight.go_on(1, ROLLED)
-    flight.pilot.signals.runstopped = False
+    flight.pilot.take_switch(switches.SOFTWARE, False, flies=True)
     flight.pilot.ask(1, 0, GOAL, 0.0, set_up=True)
     flight.period(joints=ROLLED)
     assert flight.answer().verdict.statuses == (Status.RUNSTOP,)
+
+
+def test_a_button_pressed_and_released_within_a_period_stops_the_arm_for_good_where_it_flies():
+    flight = Flight()
+    for flies, statuses in ((False, ()), (True, (Status.RUNSTOP,))):
+        for pressed in (True, False):
+            flight.pilot.take_switch(switches.BUTTON, pressed, flies)
+        for _ in range(3):
+            assert flight.period()[0].verdict.statuses == statuses
+    flight.pilot.clear()
+    assert flight.period()[0].verdict.statuses == ()
+
+
+def test_a_silence_that_no_period_fell_into_stops_the_arm_for_good_too():
+    """As where this process stood still: what was pressed and released meanwhile is not among what is heard after it."""
+    flight = Flight(watched=True, watched_timeout=1.0)
+    for silence, reason in ((0.4, False), (0.6, True)):
+        for _ in range(2):
+            flight.pilot.signals.guard.beat(flight.now, 'watching')
+            flight.pilot.signals.normalizer.beat(flight.now, '')
+            for name in switches.TOLD:
+                flight.pilot.take_switch(name, False, flies=True)
+            flight.now += silence
+        for name in switches.TOLD:
+            flight.pilot.take_switch(name, False, flies=True)
+        assert (Status.ROBOT_SILENT in flight.period()[0].verdict.statuses) is reason
+    flight.pilot.clear()
+    assert Status.ROBOT_SILENT not in flight.period()[0].verdict.statuses
+
+
+def test_of_a_run_stop_and_a_jump_each_stays_until_it_is_seen_to():
+    flight = Flight()
+    flight.begin()
+    flight.answer()
+    flight.pilot.take_switch(switches.BUTTON, True, flies=True)
+    flight.pilot.take_switch(switches.BUTTON, False, flies=True)
+    flight.go_on(1, ROLLED)
+    assert set(flight.go_on(1, ROLLED)[0].verdict.statuses) >= {Status.RUNSTOP, Status.JOINTS_JUMPED} and flight.pilot.jumped
 
 
 def test_joints_that_are_not_finite_are_no_jump_and_hide_none():
@@ -257,6 +302,43 @@ def test_a_gripper_goal_that_was_lost_is_sent_again_as_soon_as_safety_lets_it():
         assert flight.answer(close, subgoal=(9.0, 9.0, 9.0, 0.05)).opening is None
         flight.period()
         assert flight.answer(close).opening == 0.0
+
+
+def written(flight, folder):
+    """Return the episode that ends now, from its file."""
+    flight.pilot.abandon()
+    flight.pilot.finished_log().write()
+    return deployment_log.read(deployment_log.files(folder)[-1])
+
+
+def test_the_log_tells_how_late_an_answer_was_and_what_each_period_without_a_command_came_to(tmp_path):
+    flight = Flight(folder=tmp_path)
+    flight.begin()
+    flight.now += 0.005
+    flight.answer()
+    flight.period()
+    twists = [flight.period()[0].twist for _ in range(3)]
+    flight.now += 0.005
+    flight.answer()
+    flight.pilot.paused = True
+    twists += [flight.period()[0].twist for _ in range(2)]
+    episode = written(flight, tmp_path)
+    np.testing.assert_allclose(episode.arrays['latency'], [0.005, 3 * PERIOD + 0.005])
+    np.testing.assert_array_equal(episode.arrays['without_twist'], twists)
+    assert episode.arrays['without_step'].tolist() == [1, 1, 1, 1, 1] and episode.content['missed'] == 3
+    assert (np.diff(episode.arrays['without_time']) > 0.9 * PERIOD).all() and episode.steps == 2
+    assert [Status.COMMAND_STALE in deployment_log.statuses(bits) for bits in episode.arrays['without_status']] \
+        == [False, True, True, False, False]
+
+
+def test_an_episode_that_nobody_goes_on_with_does_not_grow_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr(deployment_log, 'MOST_WITHOUT', 5)
+    flight = Flight(folder=tmp_path)
+    flight.begin()
+    for _ in range(8):
+        flight.period()
+    episode = written(flight, tmp_path)
+    assert len(episode.arrays['without_step']) == 5 and episode.content['missed'] == 8
 
 
 def test_the_log_of_an_episode_returns_as_it_was_flown(tmp_path):

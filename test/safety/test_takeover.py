@@ -47,6 +47,25 @@ def test_a_bridge_that_lets_go_on_purpose_is_not_missed(mind):
     assert mind.hear(100.0, RESTING) == WATCHING
 
 
+def beat(mind, word, begin, seconds, stopped):
+    """Hear a heartbeat that is in time and look at it, ``seconds`` long; return when [s] the guard takes over, with its reason."""
+    for now in begin + CONFIG.period * np.arange(1, round(seconds / CONFIG.period) + 1):
+        mind.hear(now, word)
+        if reason := mind.update(now, stopped):
+            return now - begin, reason
+    return None
+
+
+def test_a_bridge_that_moves_the_arm_in_spite_of_a_run_stop_is_replaced_one_that_stops_is_not(mind):
+    assert beat(mind, MOVING, 10.0, 2.0, stopped=False) is None
+    assert beat(mind, MOVING, 12.0, 0.4, stopped=True) is None           # its ramp
+    assert beat(mind, RESTING, 12.4, 2.0, stopped=True) is None
+    assert beat(mind, MOVING, 14.4, 0.4, stopped=True) is None           # however long the run-stop stands before
+    after, reason = beat(mind, MOVING, 14.8, 2.0, stopped=True)
+    assert CONFIG.obeyed_within <= 0.4 + after <= CONFIG.obeyed_within + 2.5 * CONFIG.period and 'still moves the arm' in reason
+    assert mind.state == HOLDING and mind.hear(15.0, MOVING) is None and mind.hear(15.1, RESTING) == WATCHING
+
+
 def test_a_word_that_is_none_counts_as_no_heartbeat(mind):
     with pytest.raises(ValueError, match="heartbeat: 'alive' came, moving, resting or released is wanted"):
         mind.hear(10.09, 'alive')
@@ -76,6 +95,18 @@ def test_whatever_a_joint_is_told_to_turn_at_the_arm_is_sent_no_farther_than_a_t
     assert times[0] <= takeover.SPEED / CONFIG.braking
     others = np.delete(places[0] - kinematics.START, joint)
     np.testing.assert_allclose(others, 0.1 * times[0] / 2)      # these stop along their own motion
+
+
+@pytest.mark.parametrize('side', (-1, 1))
+@pytest.mark.parametrize('beyond', (-0.01, 0.0, 0.02))
+def test_no_joint_is_sent_beyond_its_limit_and_one_that_is_there_stays(side, beyond):
+    limits = kinematics.UPPER if side > 0 else kinematics.LOWER
+    limited = np.isfinite(limits)
+    joints = np.where(limited, limits + side * beyond, kinematics.START)
+    _, places = takeover.stop(joints, np.full(7, 0.5 * side), CONFIG)
+    np.testing.assert_allclose(places[0][limited], (limits + side * max(beyond, 0.0))[limited])
+    _, back = takeover.stop(joints, np.full(7, -0.5 * side), CONFIG)       # on its way back it is stopped as ever
+    np.testing.assert_allclose(back[0] - joints, -side * FASTEST)
 
 
 def test_the_twist_controllers_limit_is_the_emulated_ones():
