@@ -152,7 +152,10 @@ def test_environment_keeps_what_the_user_chose_and_else_stays_on_the_machine():
     command = ['shell', 'bash', '-c', 'echo $ROS_AUTOMATIC_DISCOVERY_RANGE $(basename $FASTRTPS_DEFAULT_PROFILES_FILE)']
     names = ('ROS_AUTOMATIC_DISCOVERY_RANGE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
     plain = {name: value for name, value in os.environ.items() if name not in names}
-    assert hac(plain, *command).stdout.split() == ['LOCALHOST', 'fastdds.xml']
+    for unchosen in ({}, {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}):
+        assert hac({**plain, **unchosen}, *command).stdout.split() == ['SYSTEM_DEFAULT', 'loopback.xml']
+    inner = ['shell', 'env', 'ROS_AUTOMATIC_DISCOVERY_RANGE=SUBNET', str(HAC), *command]
+    assert hac(plain, *inner).stdout.split() == ['SUBNET', 'fastdds.xml'], 'our profile would keep it to this machine'
     chosen = {**plain, 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SUBNET', 'FASTRTPS_DEFAULT_PROFILES_FILE': 'mine.xml'}
     assert hac(chosen, *command).stdout.split() == ['SUBNET', 'mine.xml']
 

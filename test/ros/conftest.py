@@ -1,5 +1,6 @@
 """ROS tests run real nodes in processes of their own, in a ROS domain that no other test run uses."""
 import os
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +38,13 @@ def domain():
         rclpy.init()
         yield number
         rclpy.try_shutdown()
+
+
+@pytest.fixture
+def through_memory(monkeypatch):
+    """Have processes that are started from now on use shared memory too, as under ``ros2 launch``; `hac` does without."""
+    monkeypatch.setenv('FASTRTPS_DEFAULT_PROFILES_FILE', str(Path(__file__).resolve().parents[2] / 'dds' / 'fastdds.xml'))
+    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def locked(pid: int) -> set[Path]:
     return found
 
 
-def test_segments_of_a_killed_node_go_and_those_of_a_living_one_stay(processes, listener):
+def test_segments_of_a_killed_node_go_and_those_of_a_living_one_stay(through_memory, processes, listener):
     killed, left = started(processes, listener, 'killed')
     living, kept = started(processes, listener, 'living')
     assert left and kept

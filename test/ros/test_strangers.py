@@ -15,7 +15,7 @@ from hac_ros import topics
 from hac_ros.cli.bench_network import Network, missing
 
 NODE = Path(get_package_prefix('hac_ros')) / 'lib' / 'hac_ros' / 'normalizer'
-PROFILE = Path(__file__).resolve().parents[2] / 'dds' / 'network.xml'
+PROFILES = Path(__file__).resolve().parents[2] / 'dds'
 # Prints what there is to hear, once the topic named first is; says so when it has begun to listen.
 STRANGER = '''
 import json, sys, rclpy
@@ -66,7 +66,7 @@ def start(machines, tmp_path):
     def begin(machine, command, **environment):
         processes.append(subprocess.Popen(
             [*machines.command(machine), *map(str, command)], stdout=subprocess.PIPE, cwd=tmp_path,
-            env={**os.environ, 'FASTRTPS_DEFAULT_PROFILES_FILE': str(PROFILE), **environment}))
+            env={**os.environ, 'FASTRTPS_DEFAULT_PROFILES_FILE': str(PROFILES / 'network.xml'), **environment}))
         return processes[-1]
 
     yield begin
@@ -81,6 +81,8 @@ def test_from_another_machine_only_a_run_of_this_domain_and_of_range_subnet_is_h
         start(0, [NODE, '--ros-args', '-r', f'__ns:=/{run}', '-p', f'run:={run}'], **environment)
 
     node('closed', ROS_AUTOMATIC_DISCOVERY_RANGE='LOCALHOST')
+    # As `hac` has it: here the profile keeps to the machine, whatever the range.
+    node('loopback', ROS_AUTOMATIC_DISCOVERY_RANGE='SUBNET', FASTRTPS_DEFAULT_PROFILES_FILE=str(PROFILES / 'loopback.xml'))
     with domain_coordinator.domain_id() as other:
         node('elsewhere', ROS_AUTOMATIC_DISCOVERY_RANGE='SUBNET', ROS_DOMAIN_ID=str(other))
         stranger = start(1, [sys.executable, '-c', STRANGER, '/open/statistics'], ROS_AUTOMATIC_DISCOVERY_RANGE='SUBNET')
@@ -88,7 +90,7 @@ def test_from_another_machine_only_a_run_of_this_domain_and_of_range_subnet_is_h
         node('open', ROS_AUTOMATIC_DISCOVERY_RANGE='SUBNET')      # the last to come: whoever can be heard, is by then
         heard = json.loads(stranger.stdout.readline())
     assert '/open/statistics' in heard and '/diagnostics' in heard
-    assert not [name for name in heard if name.startswith(('/closed', '/elsewhere'))]
+    assert not [name for name in heard if name.startswith(('/closed', '/loopback', '/elsewhere'))]
 
 
 ENCLAVE = ('identity_ca.cert.pem', 'cert.pem', 'key.pem', 'permissions_ca.cert.pem', 'governance.p7s', 'permissions.p7s')

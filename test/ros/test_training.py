@@ -184,7 +184,7 @@ def test_six_nodes_killed_at_random_moments_leave_no_trace(undisturbed, start, l
 
 
 @pytest.mark.parametrize('how', [None, signal.SIGINT, signal.SIGTERM], ids=['its end', 'ctrl-c', 'sigterm'])
-def test_a_run_leaves_no_process_and_no_shared_memory(start, listener, how):
+def test_a_run_leaves_no_process_and_no_shared_memory(through_memory, start, listener, how):
     run = start(f'traces_{int(how or 0)}', pace=5.0, max_steps=800)
     in_round(listener, run.run, 1, 0)
     processes = run_traces.children(run.process.pid)
@@ -197,7 +197,8 @@ def test_a_run_leaves_no_process_and_no_shared_memory(start, listener, how):
     assert not any(run_traces.children(pid) for pid in processes)
 
 
-def test_a_run_that_lost_its_power_goes_on_to_the_same_end_and_cleans_shared_memory(undisturbed, start, listener):
+def test_a_run_that_lost_its_power_goes_on_to_the_same_end_and_cleans_shared_memory(
+        undisturbed, through_memory, start, listener):
     expected = finished(undisturbed)        # it cleans shared memory too when it ends
     run = start('traces_kill', pace=5.0, checkpoint_every=3)
     in_round(listener, run.run, 5, 10)

@@ -117,9 +117,6 @@ def stuck_in_and_back(listener, includes, nodes, left_out):
     assert all(last <= left + 1 or first > resumed for first, last in back), (left, resumed, back)
 
 
-# On a busy machine a process that comes back is not heard now and then, one time in some fifty (docs/troubleshooting.md, where nodes
-# do not find each other): once more, then it counts.
-@pytest.mark.flaky(reruns=1)
 def test_a_worker_joins_late_dies_or_is_stuck_is_left_out_and_comes_back(run, worker, listener, request):
     left_out = LeftOut(listener)
     includes = Includes(listener)
