@@ -88,25 +88,19 @@ sys.exit(deploy.run(sys.argv[1:]))
 """
 
 
-def silent(episode) -> bool:
-    """Return whether a busy machine kept the robot silent for so long that the arm was stopped for good."""
-    return 'robot_silent' in episode.content['interventions']
-
-
 def test_the_red_button_stops_an_episode_for_good_and_the_next_one_is_flown(tmp_path):
     done = subprocess.run(
-        [sys.executable, '-c', PRESSES_THE_BUTTON, 'task:=reach', '--json', 'pace:=4.0', 'episodes:=2', f'folder:={tmp_path}',
+        [sys.executable, '-c', PRESSES_THE_BUTTON, 'task:=reach', '--json', 'pace:=0.0', 'watched:=false', 'episodes:=2', f'folder:={tmp_path}',
          'run:=pressed'], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=LIMIT, check=False)
     assert done.returncode == 0, done.stderr
     first, second = map(deployment_log.read, deployment_log.files(tmp_path / 'pressed' / 'deployment'))
     found, moves = [deployment_log.statuses(bits) for bits in first.arrays['status']], first.arrays['twist'].any(axis=1)
     began = next(step for step, statuses in enumerate(found) if Status.RUNSTOP in statuses)
     assert began >= 50
-    assert moves[:began].any() or silent(first)
-    assert not moves[began + 25:].any()      # a ramp of seven periods; a busy machine stretches it
-    assert all({Status.RUNSTOP, Status.TOO_EARLY} & set(statuses) for statuses in found[began:])
+    assert moves[:began].any() and not moves[began + 10:].any()      # a ramp of seven periods
+    assert all(Status.RUNSTOP in statuses for statuses in found[began:])
     assert 'runstop' not in second.content['interventions']
-    assert second.arrays['twist'].any() or silent(second)
+    assert second.arrays['twist'].any()
 
 
 def test_a_bundle_that_was_trained_in_mocap_is_refused_on_a_robot_whatever_is_asked_for(tmp_path):
