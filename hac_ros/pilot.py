@@ -63,8 +63,7 @@ class Signals:
 
     def for_safety(self) -> dict:
         """Return what RobotState says of them."""
-        return {'runstopped': self.switches.runstopped, 'faulted': self.switches.faulted, 'held': self.held,
-                'held_stamp': self.held_stamp}
+        return {'held': self.held, 'held_stamp': self.held_stamp}
 
 
 @dataclass(frozen=True)
@@ -306,8 +305,8 @@ class Pilot:
         if self.subgoal is None or self.subgoal.id != self.id:
             self.pending = commands
             return None
-        accepted, _ = self._admit()
-        causes = self._causes() + (Status.SUBGOAL_REFUSED,) * (not accepted)
+        self._admit()
+        causes = self._causes()
         self.last, self.answered = Answer(commands.value[0], self.stamp), True
         state = self.senses.robot_state(**self.signals.for_safety())
         sent = self._note(self.driver.drive(now, state, self.last.command, self.last.stamp, causes))

@@ -5,7 +5,7 @@ import numpy as np
 
 from hac_ros import domain_names, kinematics, robot_messages, topics
 from hac_ros.config import RunConfig
-from hac_ros.nodes import process
+from hac_ros.nodes import process, robot_switches
 from hac_ros.nodes.health import Health
 from hac_ros.nodes.robot_actions import GripperServer
 from hac_ros.parameters import declare
@@ -32,8 +32,7 @@ class GripperRelay(Node):
         self.switches, self.opening, self.finger_effort = switches.Switches(), None, 0.0
         self.goals = topics.publisher(self, topics.RELAYED_GRIPPER, run)
         topics.subscribe(self, topics.ROBOT_JOINT_STATES, self.on_joints, run)
-        for topic, name in ((topics.RUNSTOPPED, switches.SOFTWARE), (topics.BUTTON, switches.BUTTON)):
-            topics.subscribe(self, topic, lambda msg, name=name: self.switches.hear(time.monotonic(), name, msg.data), run)
+        robot_switches.listen(self, run, lambda name, pressed: self.switches.hear(time.monotonic(), name, pressed))
         self.server = GripperServer(self, self)
         self.current: GripperAction | None = None
         self.timer = process.timer(self, PERIOD, self.on_timer)

@@ -5,7 +5,7 @@ import numpy as np
 
 from hac_ros import kinematics, robot_messages, topics
 from hac_ros.config import DeploymentConfig, GuardConfig, RunConfig
-from hac_ros.nodes import process
+from hac_ros.nodes import process, robot_switches
 from hac_ros.nodes.health import Health
 from hac_ros.nodes.hold_goal import HoldGoal
 from hac_ros.nodes.ownership import Ownership
@@ -45,8 +45,7 @@ class Guard(Node):
         self.twists = topics.publisher(self, topics.TWIST_COMMAND, run, worker)
         topics.subscribe(self, topics.HEARTBEAT, self.on_heartbeat, run, worker)
         topics.subscribe(self, topics.ROBOT_JOINT_STATES, self.on_joints, run, worker)
-        for topic, name in ((topics.RUNSTOPPED, switches.SOFTWARE), (topics.BUTTON, switches.BUTTON), (topics.FAULTED, switches.FAULT)):
-            topics.subscribe(self, topic, lambda msg, name=name: self.on_switch(name, msg.data), run)
+        robot_switches.listen(self, run, self.on_switch)
         self.timer = process.timer(self, self.guard.period, self.on_timer)
 
     def on_joints(self, msg):

@@ -6,9 +6,9 @@ import numpy as np
 from hac_ros import kinematics, messages, robot_messages, topics
 from hac_ros.config import DeploymentConfig
 from hac_ros.fetch_driver import Sent
+from hac_ros.nodes import robot_switches
 from hac_ros.nodes.hold_goal import HoldGoal, NewestGoal
 from hac_ros.pilot import Pilot
-from hac_ros.safety import switches
 from hac_ros.safety.takeover import HOLDING
 
 from control_msgs.action import GripperCommand
@@ -34,14 +34,12 @@ class RobotSide:
         health.standing = lambda: [status.text for status in pilot.statuses if status.latches]
         for topic, callback in (
                 (topics.ROBOT_JOINT_STATES, self.on_joint_states), (topics.OBJECT_POSE, self.on_object_pose),
-                (topics.RUNSTOPPED, lambda msg: self.on_switch(switches.SOFTWARE, msg.data)),
-                (topics.BUTTON, lambda msg: self.on_switch(switches.BUTTON, msg.data)),
-                (topics.FAULTED, lambda msg: self.on_switch(switches.FAULT, msg.data)),
                 (topics.DEAD_MAN, self.on_dead_man), (topics.GUARD_ALIVE, self.on_guard),
                 (topics.NORMALIZER_ALIVE, lambda msg: signals.normalizer.beat(time.monotonic(), msg.frame_id))):
             subscription = topics.subscribe(node, topic, callback, run, worker)
             if topic is topics.ROBOT_JOINT_STATES:
                 self.joints = subscription
+        robot_switches.listen(node, run, self.on_switch)
 
     # What comes
 

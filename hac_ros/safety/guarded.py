@@ -50,8 +50,8 @@ class Guarded:
                causes: tuple[Status, ...] = ()) -> tuple[Command, Verdict]:
         """Return what may be sent to the robot for the next period, and what became of ``command``.
 
-        ``now`` [s]: call once a period. ``causes``: reasons to stop that the caller found. The opening is None where
-        the gripper should be left as it is.
+        ``now`` [s]: call once a period. ``causes``: reasons to stop that the caller found, run-stops and faults among them. The opening
+        is None where the gripper should be left as it is.
         """
         if self._early(now):
             return self._finish(now, [Status.TOO_EARLY], self.output, None)

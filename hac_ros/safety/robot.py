@@ -16,8 +16,6 @@ class RobotState:
     joints_stamp: float
     torso: float = 0.0                   # [m]
     object_stamp: float | None = None    # of the object's newest pose; None: never seen
-    runstopped: bool = False
-    faulted: bool = False
     held: bool = False                   # the dead-man button
     held_stamp: float | None = None
 

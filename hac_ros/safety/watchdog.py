@@ -22,7 +22,7 @@ def check_state(now: float, state: RobotState | None, config: SafetyConfig, need
         found.append(Status.OBJECT_STALE)
     if config.dead_man and not (state.held and fresh(now, state.held_stamp, config.dead_man_timeout)):
         found.append(Status.DEAD_MAN)
-    return found + [Status.RUNSTOP] * bool(state.runstopped) + [Status.FAULT] * bool(state.faulted)
+    return found
 
 
 def well_formed(state: RobotState) -> bool:

@@ -83,8 +83,8 @@ CAUSES = {
     Status.STATE_NOT_FINITE: lambda now: (state(now, [np.nan] * 7), command(now, 0.1)),
     Status.JOINTS_STALE: lambda now: (state(now, joints_stamp=now - 0.11), command(now, 0.1)),
     Status.OBJECT_STALE: lambda now: (state(now, object_stamp=None), command(now, 0.1)),
-    Status.RUNSTOP: lambda now: (state(now, runstopped=True), command(now, 0.1)),
-    Status.FAULT: lambda now: (state(now, faulted=True), command(now, 0.1)),
+    Status.RUNSTOP: lambda now: (state(now), command(now, 0.1), (Status.RUNSTOP,)),
+    Status.FAULT: lambda now: (state(now), command(now, 0.1), (Status.FAULT,)),
     Status.JOINT_LIMIT: lambda now: (state(now, NEAR_LIMIT), command(now, -0.1, 0, 0.1)),
 }
 
@@ -209,7 +209,8 @@ inputs = strategies.lists(strategies.fixed_dictionaries({
         strategies.sampled_from(('base_link', 'base_link', 'base_link', 'map', '')))),
     'state': strategies.one_of(strategies.none(), strategies.tuples(
         joints, strategies.lists(anything, min_size=2, max_size=2), stamps, anything, stamps, strategies.booleans(),
-        strategies.booleans(), strategies.booleans(), stamps)),
+        stamps)),
+    'causes': strategies.tuples(strategies.booleans(), strategies.booleans()),
     'reset': strategies.booleans()}), min_size=1, max_size=12)
 
 
@@ -228,7 +229,10 @@ def test_whatever_comes_in_no_output_exceeds_any_limit(sequence, sound, dead_man
                 command(good + n * PERIOD, 0.1, -0.1, 0.05, 0.2))[0] for n in range(4)]
             now = good + 3 * PERIOD
         now = now + each['later']
-        output, verdict = guarded.filter(now, made_state(now, each['state']), made_command(now, each['command']))
+        runstopped, faulted = each['causes']
+        causes = (Status.RUNSTOP,) * runstopped + (Status.FAULT,) * faulted
+        output, verdict = guarded.filter(now, made_state(now, each['state']), made_command(now, each['command']), causes)
+        assert set(causes) <= {*verdict.statuses} or verdict.statuses == (Status.TOO_EARLY,)
         outputs.append(output)
         assert output.opening is None or 0 <= output.opening <= 0.1
         assert output.frame == 'base_link'
@@ -248,9 +252,8 @@ def made_command(now, values):
 def made_state(now, values):
     if values is None:
         return None
-    angles, fingers, stamp, torso, seen, runstopped, faulted, held, heard = values
-    return RobotState(angles, fingers, shifted(now, stamp), torso, shifted(now, seen), runstopped, faulted, held,
-                      shifted(now, heard))
+    angles, fingers, stamp, torso, seen, held, heard = values
+    return RobotState(angles, fingers, shifted(now, stamp), torso, shifted(now, seen), held, shifted(now, heard))
 
 
 @pytest.mark.parametrize('cause, made', [
