@@ -190,9 +190,8 @@ def published(entries: list[Contribution | Change | int], ledger: Ledger) -> dic
     """
     made = _made(ledger)
     for entry in entries:
-        enter = {int: ledger.leave_out, Change: ledger.apply}.get(type(entry), ledger.add)
         with contextlib.suppress(ValueError):
-            enter(entry)
+            ledger.enter(entry)
         made |= _made(ledger)
     return made
 

@@ -38,6 +38,10 @@ class Ledger:
         self._totals = deque([running_statistics.empty(space.size)], RECENT + 1)   # all data of the newest versions
         self._made: Statistics | None = None
 
+    def enter(self, entry: Contribution | Change | int) -> None:
+        """Take an entry of the normalizer's journal: a contribution, a change, or the number of a worker that was left out."""
+        {int: self.leave_out, Change: self.apply}.get(type(entry), self.add)(entry)
+
     def add(self, contribution: Contribution) -> bool:
         """Keep ``contribution`` if it is the newest of its incarnation; return whether it was.
 

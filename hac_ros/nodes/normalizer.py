@@ -168,8 +168,7 @@ class Normalizer(Node):
     def restore(self) -> None:
         """Enter what the journal holds: the versions made of it are published again."""
         for entry in self.journal.read():
-            enter = {int: self.ledger.leave_out, records.Change: self.ledger.apply}.get(type(entry), self.ledger.add)
-            enter(entry)
+            self.ledger.enter(entry)
             self.advance()
         if self.ledger.version > 2:
             self.get_logger().info(f'goes on with statistics {self.ledger.version - 1}; none is lost')
