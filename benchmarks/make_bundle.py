@@ -38,7 +38,7 @@ class Best:
     def offer(self, report: evaluation.EvaluationReport, confirmed: float, round: int) -> bool:
         """Write the weights of ``round`` if none before were better; return whether they were written."""
         found = Standing(round, report.success_rate, confirmed, report.mean_final_distance)
-        if self.standing is not None and found.rank(self.aim) < self.standing.rank(self.aim):
+        if not found.holds_against(self.standing, self.aim):
             return False
         self.standing = found
         weights, statistics = self.training.recent
@@ -46,8 +46,7 @@ class Best:
         if self.control == 'fetch':
             settings |= {'fetch': dataclasses.asdict(FetchConfig()),
                          'randomization': dataclasses.asdict(RandomizationConfig())}
-        content = evaluation.fit_for_json({**dataclasses.asdict(report), 'confirmed': confirmed, 'round': round,
-                                           'seed': self.training.seed, 'command': command()})
+        content = evaluation.bundle_report(report, confirmed, round, self.training.seed) | {'command': command()}
         write_bundle(self.out, Bundle(self.training.task.name, self.control, weights[PLANNER], weights[CONTROLLER],
                                       statistics, settings, content))
         return True

@@ -12,6 +12,7 @@ from hac_ros.learning.bundle import Bundle, level_config, level_configs, read_bu
 from hac_ros.learning.flat import actors
 from hac_ros.learning.level import ControllerLevel, PlannerLevel, of_number
 from hac_ros.learning.stand_ins import GoalPlanner, RandomPlanner
+from hac_ros.metrics_table import fit_for_json
 from hac_ros.proposals import Proposals
 from hac_ros.records import CONTROLLER, Statistics, Weights
 from hac_ros.rollout import Round, run_round
@@ -154,9 +155,9 @@ def evaluate_bundle(path, task: str, episodes: int = 100, seed: int = 0, arms: i
             **fit_for_json(report)}
 
 
-def fit_for_json(values: dict) -> dict:
-    """Return ``values`` with None in place of NaN, which JSON lacks."""
-    return {name: None if value != value else value for name, value in values.items()}
+def bundle_report(report: EvaluationReport, confirmed: float, round: int, seed: int) -> dict:
+    """Return what a bundle says of its weights, those of ``round``; ``confirmed``: success of fresh episodes, NaN if there were none."""
+    return fit_for_json({**asdict(report), 'confirmed': confirmed, 'round': round, 'seed': seed})
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ last: rows are written strictly in the order of rounds, columns are fixed, and a
 bits are equal text.
 """
 import csv
+import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,6 +29,16 @@ COLUMNS = (
     'evaluation/out_of_reach', 'evaluation/goal_as_subgoal', 'evaluation/random_subgoals',
     'evaluation/object_moved', 'evaluation/steps',
     'wall/round', 'wall/steps_per_s', 'wall/planner_learning', 'wall/controller_learning', 'wall/evaluation')
+
+
+def fit_for_json(values: dict) -> dict:
+    """Return measurements with None in place of NaN, which JSON lacks."""
+    return {name: None if value != value else value for name, value in values.items()}
+
+
+def from_json(values: dict) -> dict[str, float]:
+    """Return measurements that ``fit_for_json`` made fit."""
+    return {name: math.nan if value is None else value for name, value in values.items()}
 
 
 class MetricsTable:

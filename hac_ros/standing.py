@@ -26,6 +26,10 @@ class Standing:
         """Whether fresh episodes confirmed ``aim``."""
         return self.confirmed >= aim
 
+    def holds_against(self, best: 'Standing | None', aim: float) -> bool:
+        """Whether this is to be kept in place of ``best``: it is no worse, or there is none."""
+        return best is None or self.rank(aim) >= best.rank(aim)
+
     def rank(self, aim: float) -> tuple[bool, float, float]:
         """Return what is greater for a better policy: a confirmed aim, then success as far as it is known, then distance."""
         return self.reached(aim), self.success if math.isnan(self.confirmed) else self.confirmed, -self.distance

@@ -161,11 +161,10 @@ class EvaluatorNode(Node):
         """Write the bundle if it is the best so far; what was confirmed counts by its confirmation."""
         planner, controller, statistics = pair
         found = Standing(planner.version, report.success_rate, confirmed, report.mean_final_distance)
-        if self.best is not None and found.rank(self.settings.aim) < self.best.rank(self.settings.aim):
+        if not found.holds_against(self.best, self.settings.aim):
             return
         self.best = found
-        content = evaluation.fit_for_json({**dataclasses.asdict(report), 'confirmed': confirmed, 'round': planner.version,
-                                           'seed': self.config.seed})
+        content = evaluation.bundle_report(report, confirmed, planner.version, self.config.seed)
         used = self.levels | (self.fetch if self.config.control == 'fetch' else {})
         settings = {name: dataclasses.asdict(each) for name, each in used.items()}
         if self.config.policy == 'flat':

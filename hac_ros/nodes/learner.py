@@ -12,6 +12,7 @@ from hac_ros.learning.journal import EpisodeJournal
 from hac_ros.learning.learner import Learner
 from hac_ros.learning.return_rule import ReturnRule
 from hac_ros.learning.returning import Returning
+from hac_ros.metrics_table import fit_for_json, from_json
 from hac_ros.nodes import process
 from hac_ros.nodes.compute_options import ComputeOptions
 from hac_ros.nodes.health import Health
@@ -204,7 +205,7 @@ class LearnerNode(Node):
             kept.update({f'weights/{each.version}/{name}': value for name, value in each.tensors.items()})
         updates = {str(each.version): each.updates for each in (self.last, weights)}
         digests = {str(each.version): each.statistics_digest for each in (self.last, weights)}
-        training = {str(each.version): _fit_for_json(self.training[each.version]) for each in (self.last, weights)}
+        training = {str(each.version): fit_for_json(self.training[each.version]) for each in (self.last, weights)}
         checkpoint.write_part(self.folder, self.consumer, weights.version, kept,
                               {'learner': info, 'updates': updates, 'training': training,
                                'statistics': digests,
@@ -249,7 +250,7 @@ class LearnerNode(Node):
         self.holdings.load_state(part.info['held'])
         for version in (part.version - 1, part.version):
             tensors = _below(f'weights/{version}/', part.tensors)
-            self.training[version] = _from_json(part.info['training'][str(version)])
+            self.training[version] = from_json(part.info['training'][str(version)])
             self.last = records.Weights(self.number, version, version, part.info['updates'][str(version)], tensors,
                                         part.info['statistics'][str(version)])
             self.weights.publish(messages.from_weights(self.last, self.config.run, self.get_clock().now().to_msg()))
@@ -262,14 +263,6 @@ class LearnerNode(Node):
 
 def _below(prefix: str, tensors: dict) -> dict:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-
-
-def _fit_for_json(values: dict[str, float]) -> dict:
-    return {name: None if value != value else value for name, value in values.items()}
-
-
-def _from_json(values: dict) -> dict[str, float]:
-    return {name: float('nan') if value is None else value for name, value in values.items()}
 
 
 def main(argv=None):

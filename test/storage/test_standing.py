@@ -24,6 +24,12 @@ def test_a_confirmed_aim_ranks_first_then_success_then_distance(better, worse):
     assert better.rank(AIM) > worse.rank(AIM)
 
 
+def test_what_is_no_worse_is_kept_in_place_of_the_best():
+    best = standing(0.94)
+    assert best.holds_against(None, AIM) and standing(0.94).holds_against(best, AIM)
+    assert standing(0.95).holds_against(best, AIM) and not standing(0.93).holds_against(best, AIM)
+
+
 def test_a_success_below_the_aim_is_not_confirmed():
     assert not wants_confirmation(None, 8, 0.949, AIM)
 
