@@ -19,6 +19,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
 PATIENCE = 60.0     # [s] for what should take a second, on a busy machine
+ASK_AGAIN = 5.0     # [s] each of the services does the same when it is asked twice
 TRIES = 4           # how often an episode is set up within that time, as long as it does not begin
 FORWARDED = ('bundle', 'robot', 'task', 'run', 'folder', 'seed', 'pace', 'priority', 'shadow', 'speed', 'dead_man', 'watched',
              'robot_state', 'frame', 'allow_control_mismatch', 'log_level')
@@ -168,10 +169,16 @@ class Operator:
         self.until(lambda: self.word, 'a heartbeat of the bridge: is it active?')
 
     def call(self, topic, request):
-        """Call a service and return its response."""
-        future = self.clients[topic.name].call_async(request)
-        self.until(future.done, f'a response of {topic.name}')
-        return future.result()
+        """Call a service and return its response; ask again where none comes: who has just been found may not have found us yet."""
+        futures, due = [], 0.0
+
+        def responded():
+            nonlocal due
+            if time.monotonic() >= due:
+                futures.append(self.clients[topic.name].call_async(request))
+                due = time.monotonic() + ASK_AGAIN
+            return next((future for future in futures if future.done()), None)
+        return self.until(responded, f'a response of {topic.name}').result()
 
     def cleared(self) -> bool:
         """Have the bridge forget what stopped it for good in the episode before; return whether nothing of it stands."""

@@ -15,7 +15,7 @@ from hac_ros.cli.bench_safety import RUN, Rig
 from hac_ros.launching.exit_status import REFUSED
 from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
+from lifecycle_msgs.srv import ChangeState, GetState
 from std_msgs.msg import Bool, Header
 
 REACH = tasks.by_name('reach', 'fetch')
@@ -118,6 +118,20 @@ CLICK = config.DeploymentConfig().click_height
 SIDEWARDS = (0.0, 1.0, 0.0, 0.0)
 
 
+def until_known(rig):
+    """Wait until the bridge has found the clients that there are: before, the response to a transition may be lost.
+
+    It finds endpoints in the order in which they were made, so that whoever gets a response of its own was found last.
+    """
+    last, asked = rig.node.create_client(GetState, f'/{RUN}/worker_0/fetch_bridge/get_state'), []
+
+    def answered():
+        if last.service_is_ready():
+            asked.append(last.call_async(GetState.Request()))
+        return any(future.done() for future in asked)
+    rig.until(answered, 'a response of the bridge')
+
+
 def test_it_does_nothing_until_activated_and_in_shadow_mode_sends_nothing(tmp_path, domain):
     with Rig('reach', str(tmp_path), autostart=False, shadow=True, log=True) as rig:
         policy = Policy(rig)
@@ -126,7 +140,7 @@ def test_it_does_nothing_until_activated_and_in_shadow_mode_sends_nothing(tmp_pa
             rig.beat()
         assert rig.beaten < 0 and not policy.states
         change = rig.node.create_client(ChangeState, f'/{RUN}/worker_0/fetch_bridge/change_state')
-        rig.until(change.service_is_ready, 'the service')
+        until_known(rig)
         for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
             future = change.call_async(ChangeState.Request(transition=Transition(id=transition)))
             rig.until(future.done, 'the transition')
