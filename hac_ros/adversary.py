@@ -130,8 +130,8 @@ class Adversary:
         self.pose.pose.position.x = float(self.rng.normal() * 10.0 ** self.rng.integers(-1, 100))
 
     def do_runstop_flickers(self):
-        """Run-stop, fault and button change."""
-        self.switches = [Bool(data=bool(value)) for value in self.rng.integers(0, 2, 2)]
+        """Software run-stop, fault and button change."""
+        self.switches = [Bool(data=bool(value)) for value in self.rng.integers(0, 2, 3)]
 
     # What is sent
 

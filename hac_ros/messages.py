@@ -5,6 +5,7 @@ Received arrays are views of the message's memory: no copy. Sent arrays go into 
 """
 import hashlib
 import math
+import struct
 from array import array
 
 import numpy as np
@@ -12,7 +13,9 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from hac_ros import msg, records, spaces
 from hac_ros.learning import running_statistics
-from hac_ros.serialised import Serialised
+from hac_ros.serialised import Layout, Serialised
+from rclpy._rclpy_pybind11 import RMWError
+from rclpy.serialization import deserialize_message
 from std_msgs.msg import Header
 
 _CODES = {'d': np.float64, 'f': np.float32, 'B': np.uint8, 'H': np.uint16, 'I': np.uint32}
@@ -161,6 +164,37 @@ def to_command(message: msg.ArmCommand, arms: int) -> np.ndarray:
     if message.arms != arms:
         raise ValueError(f'arm_command: commands for {message.arms} arms came, {arms} are wanted')
     return _finite('arm_command.value', _view('arm_command.value', message.value, (arms, size)))
+
+
+class ArmCommandReader:
+    """Reads the commands for one bridge as DDS carries them: the hot path of the simulation.
+
+    A message in which more than numbers differs from a sound one is made a message object and judged as such.
+    """
+
+    STEP = struct.Struct('<IHH')     # round, take and step stand side by side
+
+    def __init__(self, state: records.ArmState):
+        """``state`` gives what never changes: run and worker, number of arms, and frame, which a command echoes."""
+        usual = from_commands(records.Commands(state.id, np.zeros((state.arms, spaces.COMMAND.size))),
+                              Header(frame_id=state.frame))
+        self.layout, self.arms = Layout(usual, ('id.worker', 'arms')), state.arms
+
+    def read(self, data: bytes, step: records.StepId) -> np.ndarray | None:
+        """Return the command (arms, 4) that answers ``step``, or None if it answers another.
+
+        Raises ValueError as ``to_command`` does, and for bytes that are no ArmCommand.
+        """
+        if self.layout.fits(data):
+            if self.STEP.unpack_from(data, self.layout.offset['id.round']) != (step.round, step.take, step.step):
+                return None
+            value = np.frombuffer(data, '<f8', self.arms * spaces.COMMAND.size, self.layout.offset['value'])
+            return _finite('arm_command.value', value.reshape(self.arms, -1))
+        try:
+            message = deserialize_message(data, msg.ArmCommand)
+        except RMWError as error:
+            raise ValueError(f'arm_command: {len(data)} bytes came that are no ArmCommand') from error
+        return to_command(message, self.arms) if to_id(message.id) == step else None
 
 
 _EPISODE_ARRAYS = (   # name, wire type code, shape; T1 = T + 1

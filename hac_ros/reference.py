@@ -83,7 +83,7 @@ def _cell(text: str) -> str:
 # Topics and services
 
 def _topics() -> str:
-    rows = ((f'`{_path(topic)}`', _type(topic.type), qos_in_words(topic.qos), *topic.description.split(': ', 1))
+    rows = ((f'`{_path(topic)}`', _type(topic.type), _qos(topic), *topic.description.split(': ', 1))
             for topic in topics.TOPICS)
     return f'{_TOPICS}\n\n' + _table(('Topic', 'Type', 'QoS', 'Published by', 'Meaning'), rows)
 
@@ -102,6 +102,10 @@ def _type(kind: type) -> str:
     package, folder, *_ = kind.__module__.split('.')
     name = f'`{package}/{folder}/{kind.__name__}`'
     return f'[{name}](#{kind.__name__.lower()})' if package == 'hac_ros' else name
+
+
+def _qos(topic: topics.Topic) -> str:
+    return qos_in_words(topic.qos) + (f'; read {qos_in_words(topic.read)}' if topic.read else '')
 
 
 def qos_in_words(qos: QoSProfile) -> str:

@@ -14,7 +14,7 @@ from hac_ros.launching.launch_file import Argument
 ARGUMENTS = {argument.name: argument for argument in (
     Argument('task', 'pick_and_place', 'Task that is simulated and learnt', tuple(tasks.TASKS)),
     Argument('arms', '1,4,16,32', 'Numbers of arms, with commas', ()),
-    Argument('pairs', '7', 'Pairs of measurements for each number of arms; medians are reported', ()),
+    Argument('pairs', '15', 'Pairs of measurements for each number of arms; medians are reported', ()),
     Argument('steps', '200', 'Control steps of each measurement: whole episodes', ()),
     Argument('updates', '200', 'Gradient updates timed for each level', ()),
     Argument('device', 'cpu', 'Where the updates run; auto: a GPU if there is one', ('cpu', 'cuda', 'auto')),

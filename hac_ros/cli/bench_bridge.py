@@ -38,7 +38,8 @@ class Driver(Node):
     def __init__(self, run: str, task, commands: np.ndarray):
         super().__init__('bench_driver')
         self.task, self.arms = task, commands.shape[1]
-        made = [messages.from_commands(records.Commands(records.StepId(run, 0, 0, 0, 0), value), Header())
+        header = Header(frame_id=records.ArmState.frame)    # a controller echoes the state's
+        made = [messages.from_commands(records.Commands(records.StepId(run, 0, 0, 0, 0), value), header)
                 for value in commands]
         self.commands, self.command_step = [Serialised(message).data for message in made], span(made[0])
         self.publisher = topics.publisher(self, topics.ARM_COMMAND, run)

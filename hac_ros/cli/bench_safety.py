@@ -36,6 +36,7 @@ ARGUMENTS = {argument.name: argument for argument in (
 )}
 RUN, PERIOD, PATIENCE = 'attacked', 0.04, 60.0
 TOLERANCE = 1e-9
+SWITCHES = topics.RUNSTOPPED, topics.FAULTED, topics.BUTTON     # in the order of Adversary.switches
 EPISODE = 20      # periods from one goal to the next, when what has latched is cleared
 
 
@@ -149,7 +150,7 @@ class Rig:
     def _open(self):
         self.send = {topic.name: topics.publisher(self.node, topic, RUN) for topic in (
             topics.ROBOT_JOINT_STATES, topics.OBJECT_POSE, topics.SUBGOAL, topics.ARM_COMMAND, topics.GOAL,
-            topics.CLOCK_TOPIC, topics.RUNSTOPPED, topics.FAULTED)}
+            topics.CLOCK_TOPIC, *SWITCHES)}
         topics.subscribe(self.node, topics.ARM_STATE, self.on_state, RUN)
         topics.subscribe(self.node, topics.HEARTBEAT, self.on_heartbeat, RUN)
         self.node.create_subscription(topics.TWIST_COMMAND.type, topics.TWIST_COMMAND.name, self.limits.on_twist, 100)
@@ -208,7 +209,7 @@ class Rig:
         getattr(mind, f'do_{kind}')()
         self.send[topics.ROBOT_JOINT_STATES.name].publish(mind.joint_state())
         self.send[topics.OBJECT_POSE.name].publish(mind.object_pose())
-        for topic, message in zip((topics.RUNSTOPPED, topics.FAULTED), mind.switches):
+        for topic, message in zip(SWITCHES, mind.switches):
             self.send[topic.name].publish(message)
         if self.count % EPISODE == 0:
             self._begin_episode()
@@ -221,8 +222,8 @@ class Rig:
 
     def _begin_episode(self):
         """Clear what has latched, and give a goal."""
-        self.send[topics.RUNSTOPPED.name].publish(topics.RUNSTOPPED.type(data=False))
-        self.send[topics.FAULTED.name].publish(topics.FAULTED.type(data=False))
+        for topic in SWITCHES:
+            self.send[topic.name].publish(topic.type(data=False))
         self.clear.call_async(topics.CLEAR.type.Request())
         self.send[topics.GOAL.name].publish(robot_messages.from_pose((0.65, 0.05, 0.5), (1, 0, 0, 0), messages.to_time(0.0)))
 

@@ -33,7 +33,7 @@ class Traffic(Node):
         self.newest, self.published = [-1 for _ in LEVELS], {}     # (level, version) -> when it was out, by our own clock
         self.began = self.ended = None
         for topic in (*PER_RUN, *PER_WORKER):
-            self.create_subscription(topic.type, topic.path(run, 0), self._reader(topic), topic.qos, raw=True)
+            self.create_subscription(topic.type, topic.path(run, 0), self._reader(topic), topic.reader_qos, raw=True)
 
     def _reader(self, topic):
         writers = self.workers if topic in PER_WORKER else 1

@@ -38,7 +38,7 @@ class MujocoBridge(Node):
             self.commit.permit(2**32)
         self.id: StepId | None = None
         self.informed = config.worker == 0    # one that joins first hears whether it may, and how far they are
-        self.writer = None
+        self.writer = self.reader = None
         self.simulated = 0.0            # [s] since this process started: never goes back
         self.paused, self.due, self.held_command = False, 0.0, None
         self.membership = Membership(self, config, joins(config) and not self.bridge.standalone)
@@ -49,7 +49,7 @@ class MujocoBridge(Node):
         self.health = Health(self, run)
         self.states = topics.publisher(self, topics.ARM_STATE, run, worker)
         self.clock = topics.publisher(self, topics.CLOCK_TOPIC, run) if self.bridge.clock and worker == 0 else None
-        topics.subscribe(self, topics.ARM_COMMAND, self.on_command, run, worker)
+        topics.subscribe(self, topics.ARM_COMMAND, self.on_command, run, worker, raw=True)
         topics.subscribe(self, topics.RESTART_ROUND, self.on_restart, run, worker)
         topics.subscribe(self, topics.RECEIPT, self.on_receipt, run)
         topics.subscribe(self, topics.STATUS, self.on_status, run)
@@ -67,7 +67,8 @@ class MujocoBridge(Node):
         """Reset every arm to the start of ``round_`` and publish the first state."""
         self.id = StepId(self.config.run, self.config.worker, round_, take, 0)
         self.simulation.reset(round_)
-        self.writer = self.writer or messages.ArmStateWriter(self.state())
+        if self.writer is None:
+            self.writer, self.reader = messages.ArmStateWriter(self.state()), messages.ArmCommandReader(self.state())
         self.held_command = None
         self.publish()
 
@@ -130,20 +131,16 @@ class MujocoBridge(Node):
 
     # Steps
 
-    def on_command(self, msg):
-        """Step, if the command answers the state that was published last."""
-        if self.id is None or messages.to_id(msg.id) != self.id:
-            self.health.note('stale, repeated or foreign commands ignored')
-            return
-        if self.id.step == self.task.steps or self.held_command is not None:
-            self.health.note('stale, repeated or foreign commands ignored')
-            return
+    def on_command(self, data: bytes):
+        """Step, if the command answers the state that was published last. ``data``: an ArmCommand as DDS carries it."""
         try:
-            command = messages.to_command(msg, self.config.arms)
+            command = None if self.reader is None else self.reader.read(data, self.id)
         except ValueError as error:
             self.health.refuse('command refused', error)
             return
-        if self.paused or self.bridge.pace > 0:
+        if command is None or self.id.step == self.task.steps or self.held_command is not None:
+            self.health.note('stale, repeated or foreign commands ignored')
+        elif self.paused or self.bridge.pace > 0:
             self.held_command = command
             self.on_pacer()
         else:

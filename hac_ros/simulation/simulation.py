@@ -26,7 +26,7 @@ class Simulation:
     newest state. Each step and reset makes new arrays and never writes to earlier ones: they may be kept.
     step_count: control steps since the start of the episode. model, data[i]: MuJoCo's own, for tests and
     renderers, which call mj_forward on a copy before drawing: contacts and lights are a substep old.
-    Before the first ``reset`` it is in round 0.
+    Before the first ``reset`` it is in round 0. Each reset switches MuJoCo's timing of its stages off, in the whole process.
     """
 
     def __init__(self, task: Task, arms: int, seed: int, worker: int = 0, threads: int = 1, purpose: str = 'training',
@@ -48,6 +48,9 @@ class Simulation:
 
     def reset(self, round: int) -> None:
         """Start the episodes of ``round``: a function of seed, purpose, worker and round, whatever ran before."""
+        # MuJoCo's Python module lets each stage of a step be timed (MjData.timer), which costs 3 % of a step; it asks for it
+        # anew with each MjData that it makes, which others may have done since.
+        mujoco.set_mjcb_time(None)
         self.step_count = 0
         self.desired_goal = self.mode.reset(
             lambda purpose, arm: generator(self.seed, f'{self.purpose}/{purpose}', self.worker, round, arm))

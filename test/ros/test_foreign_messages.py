@@ -46,13 +46,14 @@ def weights():
 
 def planner(wire):
     wire.start('planner')
-    answers = wire.hears(topics.SUBGOAL)
+    answers, health = wire.hears(topics.SUBGOAL), wire.hears(topics.DIAGNOSTICS)
     deliver(wire, topics.PLANNER_WEIGHTS, weights())
     deliver(wire, topics.STATISTICS, statistics())
     deliver(wire, topics.PLANNER_WEIGHTS, foreign(messages.from_weights(
         records.Weights(records.PLANNER, 0, 0, 0, {}), RUN, STAMP)))
     deliver(wire, topics.STATISTICS, foreign(other_statistics()))
-    deliver(wire, topics.ARM_STATE, foreign(first_state()))
+    wire.insists(topics.ARM_STATE, foreign(first_state()), lambda: 'states of another run or worker ignored' in {
+        value.key for array in health for status in array.status for value in status.values})
     wire.asks(topics.ARM_STATE, first_state(), answers)
     assert {answer.id.run for answer in answers} == {RUN}
 

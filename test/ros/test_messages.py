@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as arrays
 
 from hac_ros import messages, records, spaces
 from hac_ros.msg import ArmCommand, ArmState, Contribution, Episodes, PolicyWeights, Statistics, Subgoal
-from hac_ros.serialised import Serialised
+from hac_ros.serialised import Serialised, places
 from rclpy.serialization import deserialize_message, serialize_message
 from std_msgs.msg import Header
 
@@ -58,6 +58,68 @@ def test_a_state_overwritten_by_the_writer_comes_back_bit_for_bit(values):
     writer.write(dataclasses.replace(STEP, round=0, take=65535, step=0), 0.0, *arrays_of(first))
     read = deserialize_message(writer.write(STEP, state.time, *arrays_of(state)), ArmState)
     same(messages.to_arm_state(read, spaces.GRIPPER_OBSERVATION), state)
+
+
+def reader(arms=3):
+    return messages.ArmCommandReader(arm_state(np.zeros((arms, 10))))
+
+
+def command(values, step=STEP, frame='world', **other):
+    message = messages.from_commands(records.Commands(step, values, 5, 5), Header(frame_id=frame))
+    for name, value in other.items():
+        setattr(message, name, value)
+    return message
+
+
+@settings(deadline=None)
+@given(arrays.arrays(np.float64, (3, 4), elements=FINITE), st.sampled_from(['world', 'base_link', '']))
+def test_a_command_is_read_bit_for_bit_from_its_serialised_form_whatever_its_frame(values, frame):
+    assert np.array_equal(reader().read(serialize_message(command(values, frame=frame)), STEP), values)
+
+
+def test_a_command_laid_out_as_usual_is_read_without_a_message_object(monkeypatch):
+    monkeypatch.delattr(messages, 'deserialize_message')
+    data = bytearray(serialize_message(command(np.ones((3, 4)))))
+    for offset in padding(data):
+        data[offset] = 0xA5        # of what was in memory before
+    assert np.array_equal(reader().read(bytes(data), STEP), np.ones((3, 4)))
+    with pytest.raises(NameError):
+        reader().read(serialize_message(command(np.ones((3, 4)), frame='')), STEP)
+
+
+def padding(data):
+    """Return where a command's bytes are neither header nor of a value."""
+    used = set(range(4))
+    for part, _ in reader().layout.constant:
+        used.update(range(part.start, part.stop))
+    for _, offset, dtype, count in places(deserialize_message(bytes(data), ArmCommand)):
+        used.update(range(offset, offset + count * dtype.itemsize))
+    assert len(used) < len(data)
+    return sorted(set(range(len(data))) - used)
+
+
+@pytest.mark.parametrize('other', [dict(run='ran'), dict(run='longer run'), dict(worker=4), dict(round=70_001), dict(take=1),
+                                   dict(step=40)])
+def test_a_command_that_answers_another_step_or_another_bridge_is_none(other):
+    step = dataclasses.replace(STEP, **other)
+    assert reader().read(serialize_message(command(np.zeros((3, 4)), step)), STEP) is None
+
+
+@pytest.mark.parametrize('message,reason', [
+    (command(np.zeros((2, 4))), 'commands for 2 arms came, 3 are wanted'),
+    (command(np.zeros((3, 4)), arms=2), 'commands for 2 arms came, 3 are wanted'),
+    (command(np.zeros((3, 3))), '9 values came, 3 x 4 = 12 are wanted'),
+    (command(np.zeros((3, 4)), space='cartesian_velocity_grippes'), 'space .* came'),
+    (command(np.full((3, 4), np.nan)), 'not finite')])
+def test_a_command_that_fits_the_step_but_not_the_arms_is_refused_with_its_reason(message, reason):
+    with pytest.raises(ValueError, match=reason):
+        reader().read(serialize_message(message), STEP)
+
+
+@pytest.mark.parametrize('data', [b'', b'\x00\x01', b'\x00\x01\x00\x00' + b'\xff' * 40])
+def test_bytes_that_are_no_command_are_refused_with_their_number(data):
+    with pytest.raises(ValueError, match=f'arm_command: {len(data)} bytes came that are no ArmCommand'):
+        reader().read(data, STEP)
 
 
 def arrays_of(state):

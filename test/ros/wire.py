@@ -21,7 +21,7 @@ class Wire:
 
     def __init__(self, listener, processes, root):
         self.listener, self.processes, self.root, self.publishers = listener, processes, root, {}
-        self.sent = None
+        self.sent = {}      # topic -> what was sent last
 
     def start(self, executable, **parameters):
         """Start a node of the run."""
@@ -37,7 +37,7 @@ class Wire:
         publisher = self.publishers[topic.name]
         self.listener.until(lambda: publisher.get_subscription_count() or self.process.poll() is not None, topic.name)
         publisher.publish(message)
-        self.sent = publisher, message
+        self.sent[topic.name] = message
 
     def insists(self, topic, message, condition):
         """Send ``message`` until ``condition()`` holds: as a bridge does, since a reader may be found late."""
@@ -55,15 +55,15 @@ class Wire:
     def refuses(self, words):
         """Wait until the node's log has ``words``; the node goes on.
 
-        What was sent last is sent again now and then: the node's reader may be found before it has found the writer.
+        What was sent last on each topic is sent again now and then: the node's reader may be found before it has found the writer.
         """
         again = time.monotonic() + AGAIN
 
         def told():
             nonlocal again
-            if self.sent and time.monotonic() > again:
-                publisher, message = self.sent
-                publisher.publish(message)
+            if time.monotonic() > again:
+                for name, message in self.sent.items():
+                    self.publishers[name].publish(message)
                 again = time.monotonic() + AGAIN
             return words in self.said() or self.process.poll() is not None
         self.listener.until(told, f'{words!r} in the log')

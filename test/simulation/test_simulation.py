@@ -1,4 +1,5 @@
 """What a round is a function of, what is refused, and that the arm obeys."""
+import mujoco
 import numpy as np
 import pytest
 
@@ -196,3 +197,16 @@ def test_both_speeds_are_measured_and_leave_the_simulation_usable():
     assert min(physics_only(simulation, 3), batched(simulation, 3)) > 0
     assert_same_bits(roll(Simulation(TASKS['pick_and_place'], 2, seed=0), 1), roll(simulation, 1))
     simulation.close()
+
+
+def test_stages_of_a_step_are_not_timed_after_a_reset_whoever_made_data_before_it():
+    def timed():
+        simulation.step(np.zeros((2, 4)))
+        return simulation.data[0].timer[mujoco.mjtTimer.mjTIMER_STEP].duration
+
+    simulation = Simulation(TASKS['push'], 2, seed=0)
+    assert timed() == timed()
+    mujoco.MjData(simulation.model)     # MuJoCo's Python module asks for times again
+    assert timed() < timed()
+    simulation.reset(1)
+    assert timed() == timed()
