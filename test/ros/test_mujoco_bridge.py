@@ -67,7 +67,7 @@ def test_a_spoilt_command_is_refused_whole_and_named(bridge, listener, spoil):
     step = driver.first()
     spoilt: ArmCommand = messages.from_commands(records.Commands(step, commands[0]), messages.Header())
     spoil(spoilt)
-    driver.commands.publish(spoilt)
+    driver.publish(spoilt)
     listener.until(lambda: 'command refused: arm_command' in bridge.log.read_text(), 'the refusal in the log')
     state = driver.step(step, commands[1])
     simulation.step(commands[1])
