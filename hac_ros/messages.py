@@ -18,6 +18,7 @@ from rclpy._rclpy_pybind11 import RMWError
 from rclpy.serialization import deserialize_message
 from std_msgs.msg import Header
 
+STEP_ID = struct.Struct('<IHH')   # round, take and step of a RoundStep, side by side in a serialised message
 _CODES = {'d': np.float64, 'f': np.float32, 'B': np.uint8, 'H': np.uint16, 'I': np.uint32}
 
 
@@ -172,8 +173,6 @@ class ArmCommandReader:
     A message in which more than numbers differs from a sound one is made a message object and judged as such.
     """
 
-    STEP = struct.Struct('<IHH')     # round, take and step stand side by side
-
     def __init__(self, state: records.ArmState):
         """``state`` gives what never changes: run and worker, number of arms, and frame, which a command echoes."""
         usual = from_commands(records.Commands(state.id, np.zeros((state.arms, spaces.COMMAND.size))),
@@ -186,7 +185,7 @@ class ArmCommandReader:
         Raises ValueError as ``to_command`` does, and for bytes that are no ArmCommand.
         """
         if self.layout.fits(data):
-            if self.STEP.unpack_from(data, self.layout.offset['id.round']) != (step.round, step.take, step.step):
+            if STEP_ID.unpack_from(data, self.layout.offset['id.round']) != (step.round, step.take, step.step):
                 return None
             value = np.frombuffer(data, '<f8', self.arms * spaces.COMMAND.size, self.layout.offset['value'])
             return _finite('arm_command.value', value.reshape(self.arms, -1))

@@ -12,6 +12,7 @@ import numpy as np
 from rclpy.serialization import serialize_message
 
 HEADER = 4
+_TEXT = np.dtype('S1')     # of what is no number of the message: strings, lengths of strings and arrays
 _TYPES = {'boolean': '?', 'octet': 'u1', 'float': 'f4', 'double': 'f8',
           **{f'{sign}int{8 * size}': f'{sign or "i"}{size}' for sign in ('', 'u') for size in (1, 2, 4, 8)}}
 
@@ -36,10 +37,10 @@ class Layout:
         data = bytes(serialize_message(message))
         self.size, self.offset, parts = len(data), {}, [slice(0, 2)]     # of the header: the encoding
         for path, offset, dtype, count in _walk(message, '', 0):
-            if dtype is not None:
+            if dtype is not _TEXT:
                 self.offset[path] = offset
-            if dtype is None or path in same:
-                parts.append(slice(offset, offset + (count if dtype is None else dtype.itemsize * count)))
+            if dtype is _TEXT or path in same:
+                parts.append(slice(offset, offset + count * dtype.itemsize))
         self.constant = [(part, data[part]) for part in parts]
 
     def fits(self, data: bytes) -> bool:
@@ -52,11 +53,11 @@ def places(message) -> Iterator[tuple[str, int, np.dtype, int]]:
 
     Paths name fields with dots between: ``header.stamp.sec``. Raises ValueError for a field of another kind.
     """
-    return (place for place in _walk(message, '', 0) if place[2] is not None)
+    return (place for place in _walk(message, '', 0) if place[2] is not _TEXT)
 
 
-def _walk(message, prefix: str, at: int) -> Iterator[tuple[str, int, np.dtype | None, int]]:
-    """As ``places``, and with None as type, and bytes as count, strings and lengths of arrays; returns the message's end."""
+def _walk(message, prefix: str, at: int) -> Iterator[tuple[str, int, np.dtype, int]]:
+    """As ``places``, and what is _TEXT, too; returns where the message ends."""
     for name, kind in message.get_fields_and_field_types().items():
         value, path = getattr(message, name), prefix + name
         if hasattr(value, 'get_fields_and_field_types'):
@@ -73,8 +74,8 @@ def _walk(message, prefix: str, at: int) -> Iterator[tuple[str, int, np.dtype | 
     return at
 
 
-def _text(path: str, at: int, size: int) -> Iterator[tuple[str, int, None, int]]:
-    yield path, HEADER + at, None, size
+def _text(path: str, at: int, size: int) -> Iterator[tuple[str, int, np.dtype, int]]:
+    yield path, HEADER + at, _TEXT, size
     return at + size
 
 

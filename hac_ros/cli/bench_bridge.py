@@ -1,7 +1,6 @@
 """The bridge through DDS against MuJoCo alone: the same model, commands and number of threads, in alternation."""
 import os
 import statistics
-import struct
 import subprocess
 import sys
 import time
@@ -19,13 +18,10 @@ from hac_ros.simulation.simulation import Simulation
 from std_msgs.msg import Header
 
 
-STEP_ID = struct.Struct('=IHH')   # round, take and step stand side by side in a message
-
-
 def span(message) -> slice:
     """Return where round, take and step of an ArmState or ArmCommand stand once it is serialised."""
     begin = {path: offset for path, offset, _, _ in places(message)}['id.round']
-    return slice(begin, begin + STEP_ID.size)
+    return slice(begin, begin + messages.STEP_ID.size)
 
 
 class Driver(Node):
@@ -69,7 +65,7 @@ class Driver(Node):
         if step_id == self.step_id:
             return
         self.step_id = step_id
-        self.round, _, self.step = STEP_ID.unpack(step_id)
+        self.round, _, self.step = messages.STEP_ID.unpack(step_id)
         if self.step > 0 and self.wanted:
             self.latencies.append(now - self.sent)
         # An episode's last state and the first of the next count as one; the former may be overwritten by the latter.

@@ -68,7 +68,8 @@ class MujocoBridge(Node):
         self.id = StepId(self.config.run, self.config.worker, round_, take, 0)
         self.simulation.reset(round_)
         if self.writer is None:
-            self.writer, self.reader = messages.ArmStateWriter(self.state()), messages.ArmCommandReader(self.state())
+            state = self.state()
+            self.writer, self.reader = messages.ArmStateWriter(state), messages.ArmCommandReader(state)
         self.held_command = None
         self.publish()
 
