@@ -505,6 +505,8 @@ class DeploymentConfig(Checked):
     click_height: float = option(0.025, 'Height over the table of a goal that comes without one, with z = 0 in base_link or '
                                         'world, as RViz\'s 2D tool gives it [m]', low=0.0, high=0.5)
     autostart: bool = option(False, 'Become active at once, not when somebody activates the node')
+    alone: bool = option(True, 'Be activated only while nobody but guard and ros1_bridge publishes twists for the arm; not looked at '
+                         'by a dry run or an autostart')
     log: bool = option(True, 'Keep every episode in the run\'s folder')
 
     def __post_init__(self):

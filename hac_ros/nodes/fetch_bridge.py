@@ -8,7 +8,7 @@ from hac_ros.fetch_driver import Driver
 from hac_ros.fetch_senses import Senses
 from hac_ros.nodes import process
 from hac_ros.nodes.health import Health
-from hac_ros.nodes.ownership import Ownership, claim_robot
+from hac_ros.nodes.ownership import Ownership, claim_robot, other_writers
 from hac_ros.nodes.robot_rounds import GoalRounds, LearnerRounds
 from hac_ros.nodes.robot_side import RobotSide
 from hac_ros.parameters import declare
@@ -84,12 +84,23 @@ class FetchBridge(LifecycleNode):
     # Life
 
     def on_activate(self, state):
-        """Fly from now on; what was known of the arm before holds no longer."""
+        """Fly from now on; what was known of the arm before holds no longer. Refused while others may move the arm."""
+        if others := self.other_drivers():
+            self.health.refuse('not activated', f'{" and ".join(others)} may send twists to the arm, too, on '
+                               f'{self.robot.twists.topic_name}: end it, which takes 20 s to be known if it was killed, or set '
+                               'deployment.alone to false')
+            return TransitionCallbackReturn.FAILURE
         self.robot.holding.forget()
         self.pilot.forget_place()
         self.pilot.signals.switches.forget_when()
         self.active = True
         return super().on_activate(state)
+
+    def other_drivers(self) -> list[str]:
+        """Return who else may send the arm twists, on whatever computer; at an autostart nobody has been found yet."""
+        if self.deployment.shadow or self.deployment.autostart or not self.deployment.alone:
+            return []
+        return other_writers(self, self.robot.twists.topic_name, (f'{self.get_namespace()}/guard',))
 
     def on_deactivate(self, state):
         """Come to rest, then do nothing more."""

@@ -42,7 +42,7 @@ class Guard(Node):
         self.health = Health(self, run)
         self.hold = HoldGoal(self, time.monotonic)
         self.alive = topics.publisher(self, topics.GUARD_ALIVE, run, worker)
-        self.twists = topics.publisher(self, topics.TWIST_COMMAND, run, worker)
+        self.twists = None if self.shadow else topics.publisher(self, topics.TWIST_COMMAND, run, worker)
         topics.subscribe(self, topics.HEARTBEAT, self.on_heartbeat, run, worker)
         topics.subscribe(self, topics.ROBOT_JOINT_STATES, self.on_joints, run, worker)
         robot_switches.listen(self, run, self.on_switch)

@@ -2,8 +2,13 @@
 
 Nor do two runs drive one robot: its topics have no run's name.
 """
+from collections import Counter
+
 from hac_ros import domain_names
 from hac_ros.run_folder import RunFolder, RunInUse
+
+ROS1_BRIDGE = 'ros_bridge'     # ros1_bridge's node offers a writer of each topic that it carries, whichever way its messages go
+NAMELESS = '_NODE_NAME_UNKNOWN_'   # rmw's, of a writer that was found before its node
 
 
 class Ownership:
@@ -28,3 +33,15 @@ def claim_robot():
     except RunInUse as error:
         raise RunInUse('another fetch_bridge drives the robot of this ROS domain, under whatever run: end it, or start this one '
                        'with shadow:=true, or choose another ROS_DOMAIN_ID') from error
+
+
+def other_writers(node, topic: str, partners: tuple[str, ...]) -> list[str]:
+    """Return who else writes ``topic``, by fully qualified name: not ``node``, nor its ``partners``, once each.
+
+    A second of one of these is another: the same run may have been started on another computer, where no name is claimed.
+    """
+    writers = Counter(f'{info.node_namespace.rstrip("/")}/{info.node_name}'
+                      for info in node.get_publishers_info_by_topic(topic)
+                      if info.node_name not in (ROS1_BRIDGE, NAMELESS))
+    writers.subtract((node.get_fully_qualified_name(), *partners))
+    return sorted(name for name, count in writers.items() if count > 0)

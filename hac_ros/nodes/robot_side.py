@@ -26,7 +26,7 @@ class RobotSide:
 
     def __init__(self, node, pilot: Pilot, config: DeploymentConfig, run: str, worker: int, health, on_joints):
         self.node, self.pilot, self.config, self.health, self.on_joints = node, pilot, config, health, on_joints
-        self.twists = topics.publisher(node, topics.TWIST_COMMAND, run)
+        self.twists = None if config.shadow else topics.publisher(node, topics.TWIST_COMMAND, run)
         self.heartbeat = topics.publisher(node, topics.HEARTBEAT, run, worker)
         self.gripping, self.holding = NewestGoal(node, GripperCommand, topics.GRIPPER_ACTION, node.now), HoldGoal(node, node.now)
         self.gripped_in = None      # round and take in which the gripper was sent its goal

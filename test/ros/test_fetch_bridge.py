@@ -13,6 +13,8 @@ from hac_ros import config, deployment_log, kinematics, messages, records, robot
 from hac_ros.adversary import NAMES, Adversary
 from hac_ros.cli.bench_safety import RUN, Rig
 from hac_ros.launching.exit_status import REFUSED
+
+import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
@@ -123,11 +125,16 @@ def until_known(rig):
 
     It finds endpoints in the order in which they were made, so that whoever gets a response of its own was found last.
     """
-    last, asked = rig.node.create_client(GetState, f'/{RUN}/worker_0/fetch_bridge/get_state'), []
+    until_answered(rig, rig.node)
+
+
+def until_answered(rig, node):
+    """Wait until the bridge has answered ``node``, and so has found whatever ``node`` had made."""
+    client, asked = node.create_client(GetState, f'/{RUN}/worker_0/fetch_bridge/get_state'), []
 
     def answered():
-        if last.service_is_ready():
-            asked.append(last.call_async(GetState.Request()))
+        if client.service_is_ready():
+            asked.append(client.call_async(GetState.Request()))
         return any(future.done() for future in asked)
     rig.until(answered, 'a response of the bridge')
 
@@ -185,6 +192,36 @@ def test_one_bridge_drives_the_robot_whatever_its_run_and_others_look_on(listene
     bridge(processes, tmp_path, 'third')
     until_at_work(listener, 'third')
     assert looks_on.poll() is None
+
+
+@pytest.mark.parametrize('name, namespace, alone, activated', [
+    ('fetch_bridge', f'/{RUN}/worker_0', True, False),      # the same run on another computer
+    ('teleop', '/', True, False), ('teleop', '/', False, True),
+    ('guard', f'/{RUN}/worker_0', True, True), ('ros_bridge', '/', True, True)])
+def test_it_is_not_activated_while_somebody_else_may_move_the_arm(tmp_path, domain, name, namespace, alone, activated):
+    with Rig('reach', str(tmp_path), autostart=False, alone=alone) as rig:
+        policy, other = Policy(rig), rclpy.create_node(name, namespace=namespace)
+        topics.publisher(other, topics.TWIST_COMMAND, RUN)
+        change = rig.node.create_client(ChangeState, f'/{RUN}/worker_0/fetch_bridge/change_state')
+        rig.executor.add_node(other)
+        until_answered(rig, other)
+        until_known(rig)
+
+        def transition(which):
+            future = change.call_async(ChangeState.Request(transition=Transition(id=which)))
+            rig.until(future.done, 'the transition')
+            return future.result().success
+        try:
+            assert transition(Transition.TRANSITION_CONFIGURE)
+            assert transition(Transition.TRANSITION_ACTIVATE) == activated
+            if not activated:
+                rig.until(lambda: any(f'{namespace.rstrip("/")}/{name} may send twists to the arm, too' in status.message
+                                      for array in policy.diagnostics for status in array.status), 'the reason')
+        finally:
+            rig.executor.remove_node(other)
+            other.destroy_node()
+        if not activated:
+            rig.until(lambda: transition(Transition.TRANSITION_ACTIVATE), 'activation once the other is gone')
 
 
 def test_a_period_of_safety_other_than_that_of_the_task_is_refused(listener, processes, tmp_path):
