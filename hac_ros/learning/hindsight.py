@@ -72,7 +72,8 @@ def _controller_goals(data, row, t, observation, config: ControllerConfig, rng) 
 def flat_sample(data, rows: np.ndarray, count: int, config: FlatLevelConfig, rng: np.random.Generator) -> Sample:
     """Return ``count`` samples of single control steps: reward -1 unless the object is at the goal after it.
 
-    HER's "future": a goal is the episode's own or, in ``future_share`` of the samples, one achieved after the step.
+    HER's "future": a goal is the episode's own or, in ``future_share`` of the samples, one achieved after the step. Steps that
+    lose the object are learnt as a planner's decisions that do (``planner_sample``).
     """
     row = _episodes(data, rows, count, config, rng)
     usable = data['usable'][row].astype(np.int64)
@@ -80,11 +81,14 @@ def flat_sample(data, rows: np.ndarray, count: int, config: FlatLevelConfig, rng
     observation, following = data['observation'][row, t], data['observation'][row, t + 1]
     achieved = spaces.object_position(data['observation'][row, future(rng, t + 1, np.maximum(t + 1, usable))])
     kind = rng.random(count)
-    goal = np.where((kind < config.future_share)[:, None], achieved, data['subgoal'][row, t, :3])
+    hindsight = _with_own_goals_where_lost(kind < config.future_share, data, row, t + 1, config)
+    goal = np.where(hindsight[:, None], achieved, data['subgoal'][row, t, :3])
     goal = _missed_goals(goal, kind, data, row, config, rng)
     satisfied = _at(spaces.object_position(following), goal, config.goal_tolerance)
-    return Sample(observation, following, goal, data['action'][row, t], np.where(satisfied, 0.0, -1.0),
-                  np.full(count, config.gamma), np.zeros(count))
+    reward, discount = np.where(satisfied, 0.0, -1.0), np.full(count, config.gamma)
+    worst = _lost(data, rows, row, t + 1, config, rng)
+    reward[worst], discount[worst] = -1.0 / (1.0 - config.gamma), 0.0
+    return Sample(observation, following, goal, data['action'][row, t], reward, discount, np.zeros(count))
 
 
 # Planner ----------------------------------------------------------------------------------------------------
@@ -121,9 +125,7 @@ def planner_sample(data, rows: np.ndarray, count: int, config: PlannerConfig, ge
     satisfied = _at(data['achieved_goal'][row, end], windows.goal, config.goal_tolerance)
     reward = np.where(satisfied, 0.0, -(1.0 - discount) / (1.0 - config.gamma))
     worst = _missed_tests(data, windows, config) & (rng.random(count) < config.testing_penalty)
-    if config.fallen_penalty > 0:
-        penalty = config.fallen_penalty_after(_steps(data, rows))
-        worst |= (end >= data['lost'][row]) & (rng.random(count) < penalty)
+    worst |= _lost(data, rows, row, end, config, rng)
     reward[worst], discount[worst] = -1.0 / (1.0 - config.gamma), 0.0
     return Sample(observation, following, windows.goal, action, reward, discount, 1.0 - (end - start) / config.horizon)
 
@@ -172,12 +174,23 @@ def _planner_goals(data, row, start, end, config: PlannerConfig, rng) -> np.ndar
     achieved, present = data['achieved_goal'][row, later], data['achieved_goal'][row, start]
     near = present + rng.uniform(-config.stay_noise, config.stay_noise, present.shape)
     kind = rng.random(len(row))
-    hindsight = (kind < config.future_share)[:, None]
-    if config.fallen_penalty > 0:       # what a fallen object reaches is nobody's goal
-        hindsight &= (end < data['lost'][row])[:, None]
-    goal = np.where(hindsight, achieved, data['desired_goal'][row])
+    hindsight = _with_own_goals_where_lost(kind < config.future_share, data, row, end, config)
+    goal = np.where(hindsight[:, None], achieved, data['desired_goal'][row])
     goal = _missed_goals(goal, kind, data, row, config, rng)
     return np.where((kind >= 1.0 - config.stay_share)[:, None], near, goal)
+
+
+def _with_own_goals_where_lost(hindsight, data, row, end, config: PlannerConfig) -> np.ndarray:
+    """Return ``hindsight`` (B,) without those whose object has been lost by step ``end``: what it reaches is nobody's goal."""
+    return hindsight & (end < data['lost'][row]) if config.fallen_penalty > 0 else hindsight
+
+
+def _lost(data, rows, row, end, config: PlannerConfig, rng) -> np.ndarray:
+    """Return which samples (B,) are to be learnt as the worst value, since their object has been lost by step ``end``."""
+    if not config.fallen_penalty > 0:
+        return np.zeros(len(row), bool)
+    penalty = config.fallen_penalty_after(_steps(data, rows))
+    return (end >= data['lost'][row]) & (rng.random(len(row)) < penalty)
 
 
 def _missed_goals(goal, kind, data, row, config: PlannerConfig, rng) -> np.ndarray:

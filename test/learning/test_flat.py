@@ -6,7 +6,7 @@ import pytest
 import torch
 from point_mass import PointMass
 from test_acting import REACH, play, statistics
-from test_hindsight import ARMS, PICK, episodes, passing, rng
+from test_hindsight import ARMS, PICK, episodes, falling, passing, rng
 from test_point_mass import Training
 
 from hac_ros import config, records, spaces, tasks
@@ -71,6 +71,22 @@ def test_a_step_is_rewarded_where_the_goal_is_reached_by_it():
     at = np.linalg.norm(sample.following[:, :3] - sample.goal, axis=1) <= LEVELS['controller'].goal_tolerance
     np.testing.assert_array_equal(sample.reward, np.where(at, 0.0, -1.0))
     assert (sample.discount == 0.98).all() and at.any() and not at.all()
+
+
+@pytest.mark.parametrize('penalty', [0.0, 1.0])
+def test_a_step_that_loses_the_object_has_the_worst_value_where_the_planner_is_told_so(penalty):
+    settings = {'skip_fallen': True, 'fallen_penalty': penalty}
+    _, data = falling(**settings)
+    made = config.levels('flat', dataclasses.replace(PLANNER, **settings), CONTROLLER, FlatConfig())['controller']
+    one = level.of_number(records.CONTROLLER, PICK, made)
+    data['subgoal'] = np.tile(np.float32([1.4, 0.7, 0.6, 0.0]), (*data['subgoal'].shape[:2], 1))
+    sample = one.sample(data, np.arange(ARMS), 2000, rng())
+    lost = sample.following[:, 5] < 0.4
+    assert lost.any() and (sample.discount[~lost] == made.gamma).all()
+    worst = (sample.discount == 0.0) & np.isclose(sample.reward, -1.0 / (1.0 - made.gamma))
+    assert worst[lost].all() if penalty else not worst.any()
+    own = np.isclose(sample.goal, [1.4, 0.7, 0.6]).all(axis=1)
+    assert (own[lost].all() if penalty else own[lost].mean() < 0.5)
 
 
 def test_it_commands_all_four_values_and_its_planner_passes_the_goal_on():
