@@ -55,8 +55,12 @@ class Driver:
         """Begin an episode. ``at_rest``: somebody has put the arm there, so that no motion goes on."""
         self.goals.start(0, float(np.sum(state.fingers)))
         if at_rest:
-            self.guarded.rest()
-            self.wrist = np.zeros(3)
+            self.forget_motion()
+
+    def forget_motion(self) -> None:
+        """Begin at rest: no motion of before goes on."""
+        self.guarded.rest()
+        self.wrist = np.zeros(3)
 
     def drive(self, now: float, state: RobotState | None, command: np.ndarray | None, stamp: float, causes=()) -> Sent:
         """Return what a policy's ``command`` (4,), made from the state of ``stamp`` [s], comes to."""

@@ -8,6 +8,7 @@ from hac_ros.fetch_driver import Driver
 from hac_ros.fetch_senses import Senses
 from hac_ros.nodes import process
 from hac_ros.nodes.health import Health
+from hac_ros.nodes.managed import ManagedNode, told
 from hac_ros.nodes.ownership import Ownership, claim_robot, other_writers
 from hac_ros.nodes.robot_rounds import GoalRounds, LearnerRounds
 from hac_ros.nodes.robot_side import RobotSide
@@ -16,10 +17,12 @@ from hac_ros.pilot import Pilot
 from hac_ros.run_folder import RunFolder
 
 from rclpy.clock import Clock, ClockType
-from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from rclpy.lifecycle import TransitionCallbackReturn
+
+SETTLE = 1.0     # [s] at most that an arm whose twists are zero is given to come to rest, so that a goal can hold it
 
 
-class FetchBridge(LifecycleNode):
+class FetchBridge(ManagedNode):
     """Drives one Fetch as ``Pilot`` says. Starts inactive; sends the robot nothing until it is activated.
 
     It comes to rest before it is deactivated or ends.
@@ -83,6 +86,7 @@ class FetchBridge(LifecycleNode):
 
     # Life
 
+    @told
     def on_activate(self, state):
         """Fly from now on; what was known of the arm before holds no longer. Refused while others may move the arm."""
         if others := self.other_drivers():
@@ -92,6 +96,7 @@ class FetchBridge(LifecycleNode):
             return TransitionCallbackReturn.FAILURE
         self.robot.holding.forget()
         self.pilot.forget_place()
+        self.pilot.driver.forget_motion()
         self.pilot.signals.switches.forget_when()
         self.active = True
         return super().on_activate(state)
@@ -100,29 +105,39 @@ class FetchBridge(LifecycleNode):
         """Return who else may send the arm twists, on whatever computer; at an autostart nobody has been found yet."""
         if self.deployment.shadow or self.deployment.autostart or not self.deployment.alone:
             return []
-        return other_writers(self, self.robot.twists.topic_name, (f'{self.get_namespace()}/guard',))
+        return other_writers(self, self.robot.twists.topic_name, (f'{self.get_namespace().rstrip("/")}/guard',))
 
+    @told
     def on_deactivate(self, state):
         """Come to rest, then do nothing more."""
         self.come_to_rest()
         return super().on_deactivate(state)
 
+    @told
     def on_shutdown(self, state):
         """Come to rest."""
         self.come_to_rest()
         return TransitionCallbackReturn.SUCCESS
 
+    def on_error(self, state):
+        """A transition has failed half-way: send nothing more, for good. The guard, which hears no heartbeat, takes the arm."""
+        self.active = False
+        return TransitionCallbackReturn.FAILURE
+
     def come_to_rest(self) -> None:
-        """Ramp to zero, hold, and release the guard; takes at most the stopping time."""
+        """Ramp to zero, hold, and release the guard; takes the stopping time, and SETTLE at most until a goal holds the arm."""
         if not self.active:
             return
         self.pilot.abandon()
-        waiting, limit = threading.Event(), self.pilot.driver.guarded.stopping_time
+        waiting, period = threading.Event(), self.pilot.task.period
+        ramp = 3 + round(self.pilot.driver.guarded.stopping_time / period)
         if self.deployment.clock == 'system':
-            for _ in range(3 + round(limit / self.pilot.task.period)):
-                self.robot.read_joints()     # nobody spins meanwhile
+            for number in range(ramp + round(SETTLE / period)):
+                if number >= ramp and self.robot.settled:
+                    break
+                self.robot.read()     # nobody spins meanwhile
                 self.tick()
-                waiting.wait(self.pilot.task.period)
+                waiting.wait(period)
         self.robot.beat('released', self.now())
         self.active = False
         self.write_logs()

@@ -16,6 +16,7 @@ from rclpy.node import Node
 from std_msgs.msg import Float64MultiArray
 
 PERIOD = 0.02      # [s] from one look at the fingers to the next
+FRESH = 0.5        # [s] that it counts where the fingers were told to be
 
 
 class GripperRelay(Node):
@@ -30,6 +31,7 @@ class GripperRelay(Node):
         self.owner = domain_names.claim('gripper_relay')
         self.health = Health(self, run)
         self.switches, self.opening, self.finger_effort = switches.Switches(), None, 0.0
+        self.told_at, self.stopped = -np.inf, False     # when [s] of the fingers; whether a run-stop has ended a goal
         self.goals = topics.publisher(self, topics.RELAYED_GRIPPER, run)
         topics.subscribe(self, topics.ROBOT_JOINT_STATES, self.on_joints, run)
         robot_switches.listen(self, run, lambda name, pressed: self.switches.hear(time.monotonic(), name, pressed))
@@ -48,12 +50,17 @@ class GripperRelay(Node):
             return
         opening = float(sum(positions[names.index(name)] for name in kinematics.FINGER_JOINTS))
         if np.isfinite(opening):
-            self.opening = opening
+            self.opening, self.told_at = opening, time.monotonic()
+
+    @property
+    def known(self) -> bool:
+        """Whether it is known where the fingers are."""
+        return time.monotonic() - self.told_at <= FRESH
 
     @property
     def ready(self) -> bool:
-        """Whether goals are accepted: the fingers have been heard of, and the run-stop is not pressed."""
-        return self.opening is not None and not self.switches.runstopped
+        """Whether goals are accepted: it is known where the fingers are, and the run-stop is not pressed."""
+        return self.known and not self.switches.runstopped
 
     def grip(self, position: float, max_effort: float) -> GripperAction:
         """Take a goal and send it on; an older one ends."""
@@ -66,14 +73,23 @@ class GripperRelay(Node):
         """End the goal. The fingers are told to stay where they are, unless a newer one tells them more."""
         if self.current is not None and self.current.running:
             self.current.ended = why
-            self.goals.publish(Float64MultiArray(data=[self.opening, self.current.effort]))
+            self.stay()
+
+    def stay(self) -> None:
+        """Tell the fingers to stay where they are."""
+        self.goals.publish(Float64MultiArray(data=[self.opening, self.current.effort]))
 
     def on_timer(self):
-        """See how the goal stands."""
-        if self.current is not None and self.current.running:
-            if self.switches.runstopped:
-                self.current.ended = 'the run-stop was pressed'
+        """See how the goal stands. Fingers that a run-stop has stopped stay where they are when it is released, too."""
+        stopped, running = self.switches.runstopped, self.current is not None and self.current.running
+        if stopped and running:
+            self.stop_gripping('the run-stop was pressed')
+            self.stopped = True
+        elif running and self.known:
             self.current.update(time.monotonic(), self.opening)
+        elif self.stopped and not stopped:
+            self.stay()
+        self.stopped = self.stopped and stopped
         self.server.update()
 
     def close(self) -> None:

@@ -12,12 +12,14 @@ from hac_ros.nodes.ownership import Ownership
 from hac_ros.parameters import declare
 from hac_ros.robot_messages import from_twist
 from hac_ros.safety import switches, takeover
+from hac_ros.safety.status import Status
 from hac_ros.safety.takeover import HOLDING, IDLE, WATCHING, Takeover
 
 from rclpy.node import Node
 from std_msgs.msg import Header
 
 RELEASE_HOLD = 1.0     # [s] a hold that then gives way, for a bridge that lets go on purpose
+LINGER = 3.0           # [s] at most that a guard outlives the signal to stop; `ros2 launch` sends the next after 5
 
 
 class Guard(Node):
@@ -38,6 +40,7 @@ class Guard(Node):
         self.ownership = Ownership(self, self.config)
         self.mind = Takeover(self.guard)
         self.joints: tuple[float, np.ndarray, np.ndarray] | None = None    # receipt, positions and velocities (7,)
+        self.told_to_stop, self.silent = None, False      # when [s]; whether the robot does not tell of its run-stop
         run, worker = self.config.run, self.config.worker
         self.health = Health(self, run)
         self.hold = HoldGoal(self, time.monotonic)
@@ -87,13 +90,21 @@ class Guard(Node):
     def on_timer(self):
         """Take over, if it is time; say that the guard lives."""
         now = time.monotonic()
-        if reason := self.mind.update(now, bool(self.switches.causes(now))):
+        causes = self.switches.causes(now)
+        self.look_for_the_holder(Status.ROBOT_SILENT in causes)
+        if reason := self.mind.update(now, bool(causes)):
             self.hold.forget()
             does = 'shadow mode: the robot is sent nothing' if self.shadow else 'holding the arm'
             self.health.refuse('take-overs', f'{reason}: {does}')
         if self.mind.state == HOLDING:
             self.stand()
         self.alive.publish(Header(stamp=self.get_clock().now().to_msg(), frame_id=self.mind.state))
+
+    def look_for_the_holder(self, silent: bool) -> None:
+        """Forget a goal whose robot offers the action no more, or has just fallen silent: it may have been started anew."""
+        if self.hold.asked and (not self.hold.ready or (silent and not self.silent)):
+            self.hold.forget()
+        self.silent = silent
 
     def stand(self) -> None:
         """Zero twists at once and for as long as no goal holds the arm; a goal as soon as there may be one, and again if it fails."""
@@ -118,6 +129,16 @@ class Guard(Node):
             self.health.note('holds that the robot refused or ended')
         times, places = takeover.stop(*self.joints[1:], self.guard)
         self.hold.ask(np.array([times[0], times[0] + seconds]), places, np.zeros_like(places))
+
+    def may_end(self) -> bool:
+        """Told to stop: stay, LINGER at most, until the bridge has let go of the arm and a goal holds it, if one can."""
+        now = time.monotonic()
+        self.told_to_stop = now if self.told_to_stop is None else self.told_to_stop
+        if self.shadow or now - self.told_to_stop > LINGER:
+            return True
+        if self.mind.state == IDLE:
+            return self.hold.accepted or not self.hold.asked
+        return self.mind.state == HOLDING and self.hold.accepted
 
     def close(self) -> None:
         """Give the name back. A goal that holds the arm goes on holding it."""

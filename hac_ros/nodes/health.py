@@ -35,6 +35,7 @@ class Health:
     def __init__(self, node, run: str, clock=time.monotonic):
         self._node, self._clock, self.counts, self.refused = node, clock, Counter(), Counter()
         self._last: dict[str, Refusal] = {}
+        self._warned: dict[str, float] = {}
         self.findings: dict[str, str] = {}      # kind -> plain words; empty: all is well
         self.shown: dict[str, float] = {}       # name -> measurement
         self.standing = tuple                   # returns, in words, what nothing goes on with, as long as it lasts
@@ -46,11 +47,13 @@ class Health:
         self.counts[what] += 1
 
     def refuse(self, what: str, why) -> None:
-        """Count ``what`` as refused and warn of it with the reason, at most every few seconds."""
+        """Count ``what`` as refused and warn of it with the reason, of each ``what`` at most every WARN_EVERY."""
         self.refused[what] += 1
         last = Refusal(self._clock(), ERROR if isinstance(why, OSError) else WARN, f'{what}: {why}')
         self._last[what] = last
-        self._node.get_logger().warning(last.text, throttle_duration_sec=self.WARN_EVERY)
+        if last.at - self._warned.get(what, -math.inf) >= self.WARN_EVERY:     # rclpy's own throttle knows no ``what``
+            self._warned[what] = last.at
+            self._node.get_logger().warning(last.text)
 
     def find(self, findings: dict[str, str]) -> None:
         """Publish ``findings``, kind -> what is wrong in plain words, '' where all is well, from now on and at once."""
@@ -77,7 +80,7 @@ class Health:
         """Return the gravest level that holds, and its reason: of several the last."""
         if standing := self.standing():
             return ERROR, '; '.join(standing)
-        recent = [last for last in self._last.values() if self._clock() - last.at < self.REMEMBER]
+        recent = [last for last in list(self._last.values()) if self._clock() - last.at < self.REMEMBER]
         worst = max(recent, key=lambda last: (last.level, last.at), default=Refusal(0.0, OK, FINE))
         return worst.level, worst.text
 

@@ -22,18 +22,23 @@ class _Sent:
 class NewestGoal:
     """What became of the goal of an action that was sent last: an older one that ends says nothing.
 
-    asked: it is on its way, or the robot follows it or has done so. accepted: by the robot. failed [s] of the owner's clock: when
-    it was rejected, or ended without success; None: it was not.
+    asked: it is on its way, or the robot follows it or has done so. accepted: by the robot. succeeded: and followed to its end.
+    failed [s] of the owner's clock: when it was rejected, or ended without success; None: it was not.
     """
 
     def __init__(self, node, kind, name: str, now: Callable[[], float]):
         self._now, self.client = now, ActionClient(node, kind, name)
-        self._sent, self._handle, self.failed, self.accepted = None, None, None, False
+        self.forget()
 
     @property
     def asked(self) -> bool:
         """Whether a goal was sent, and is not known to have failed."""
         return self._sent is not None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a goal was sent, and is not known to have ended."""
+        return self.asked and not self.succeeded
 
     @property
     def ready(self) -> bool:
@@ -55,11 +60,13 @@ class NewestGoal:
 
     def forget(self) -> None:
         """Take the goal for one that was never sent: it is left to the robot."""
-        self._sent, self._handle, self.failed, self.accepted = None, None, None, False
+        self._sent, self._handle, self.failed, self.accepted, self.succeeded = None, None, None, False, False
 
     def cancel(self) -> None:
-        """Take the goal back."""
-        if self._handle is not None:
+        """Take the goal back, if it has not been followed to its end; what is known of it is forgotten."""
+        if self.succeeded:
+            pass
+        elif self._handle is not None:
             self._handle.cancel_goal_async()
         elif self._sent is not None:
             self._sent.taken_back = True
@@ -83,8 +90,12 @@ class NewestGoal:
             handle.get_result_async().add_done_callback(lambda done: self._on_end(done.result(), sent))
 
     def _on_end(self, response, sent):
-        if sent is self._sent and (response is None or response.status != GoalStatus.STATUS_SUCCEEDED):
+        if sent is not self._sent:
+            return
+        if response is None or response.status != GoalStatus.STATUS_SUCCEEDED:
             self.fail()
+        else:
+            self.succeeded = True
 
 
 class HoldGoal(NewestGoal):

@@ -8,7 +8,6 @@ from hac_ros import domain_names
 from hac_ros.run_folder import RunFolder, RunInUse
 
 ROS1_BRIDGE = 'ros_bridge'     # ros1_bridge's node offers a writer of each topic that it carries, whichever way its messages go
-NAMELESS = '_NODE_NAME_UNKNOWN_'   # rmw's, of a writer that was found before its node
 
 
 class Ownership:
@@ -42,6 +41,6 @@ def other_writers(node, topic: str, partners: tuple[str, ...]) -> list[str]:
     """
     writers = Counter(f'{info.node_namespace.rstrip("/")}/{info.node_name}'
                       for info in node.get_publishers_info_by_topic(topic)
-                      if info.node_name not in (ROS1_BRIDGE, NAMELESS))
+                      if info.node_name != ROS1_BRIDGE)
     writers.subtract((node.get_fully_qualified_name(), *partners))
     return sorted(name for name, count in writers.items() if count > 0)

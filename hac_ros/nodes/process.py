@@ -36,18 +36,25 @@ def timer(node, period: float, callback):
     return node.create_timer(period, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
 
+def heeded() -> tuple[signal.Signals, ...]:
+    """Return the signals that tell a process to stop; under nohup the terminal may go."""
+    hangup = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+    return signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, *hangup
+
+
 def run(make_node, argv=None) -> int:
     """Run the node that ``make_node()`` returns until it is told to stop; return the exit status.
 
     A node that ends by itself has a Future ``stopped`` and sets the exit status as its result. 0 after SIGINT,
-    SIGTERM or a shutdown of the context, which let the running callback finish; 2 if a setting or the run was
-    refused (ValueError or RuntimeError while the node was made), which is printed as one line.
+    SIGTERM, SIGQUIT, SIGHUP or a shutdown of the context, which let the running callback finish; 2 if a setting or the run was
+    refused (ValueError or RuntimeError while the node was made), which is printed as one line. A node that must not leave
+    yet when it is told to stop has ``may_end()``, which is asked every SPIN_SLICE.
     """
     # ``ros2 launch`` cleans nothing before it starts nodes, and not after one was killed.
     shared_memory.clean(age=shared_memory.STARTED)
     # rclpy's own handlers would end the context, and Python's would raise, in the middle of a callback.
     rclpy.init(args=sys.argv if argv is None else argv, signal_handler_options=SignalHandlerOptions.NO)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in heeded():
         signal.signal(number, lambda *_: _told_to_stop.set())
     executor = EventsExecutor()
     node = None
@@ -91,9 +98,9 @@ def _claim_priority(node) -> None:
 
 
 def _spin(node, executor) -> int:
-    stopped = getattr(node, 'stopped', None) or Future()
+    stopped, may_end = getattr(node, 'stopped', None) or Future(), getattr(node, 'may_end', lambda: True)
     try:
-        while rclpy.ok() and not stopping() and not stopped.done():
+        while rclpy.ok() and not (stopping() and may_end()) and not stopped.done():
             executor.spin_until_future_complete(stopped, timeout_sec=SPIN_SLICE)
     except ExternalShutdownException:
         pass

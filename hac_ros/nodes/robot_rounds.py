@@ -64,11 +64,14 @@ class GoalRounds:
     def since(self, stamp: float) -> float:
         """Return from when on [s] states belong to the round of a goal of ``stamp`` [s], 0 where it has none.
 
-        Raises ValueError for a stamp that is to come.
+        Raises ValueError for a stamp that is to come, or so old that the goal may have waited on its way.
         """
         now, most = self.node.now(), self.pilot.safety.stale_after
         if now > 0.0 and stamp > now + most:     # 0: no clock has come yet
-            raise ValueError(f'its stamp is {stamp - now:.2f} s ahead of the clock, at most {most:g} s is taken: compare the clocks')
+            raise ValueError(f'its stamp is {stamp - now:.2f} s ahead of the clock, at most {most:g} s is taken: '
+                             'compare the clocks')
+        if not self.stepped and 0.0 < stamp < now - BEGIN_WITHIN:
+            raise ValueError(f'its stamp is {now - stamp:.2f} s old, at most {BEGIN_WITHIN:g} s is taken: give it again')
         return max(stamp, now - most)
 
     def on_timer(self):

@@ -30,16 +30,14 @@ class RobotSide:
         self.heartbeat = topics.publisher(node, topics.HEARTBEAT, run, worker)
         self.gripping, self.holding = NewestGoal(node, GripperCommand, topics.GRIPPER_ACTION, node.now), HoldGoal(node, node.now)
         self.gripped_in = None      # round and take in which the gripper was sent its goal
+        self.stilled = None         # fingers were told to stay where they are, False: while nothing had power; None: they were not
         signals = pilot.signals
         health.standing = lambda: [status.text for status in pilot.statuses if status.latches]
-        for topic, callback in (
+        self.subscriptions = robot_switches.listen(node, run, self.on_switch) + [
+            topics.subscribe(node, topic, callback, run, worker) for topic, callback in (
                 (topics.ROBOT_JOINT_STATES, self.on_joint_states), (topics.OBJECT_POSE, self.on_object_pose),
                 (topics.DEAD_MAN, self.on_dead_man), (topics.GUARD_ALIVE, self.on_guard),
-                (topics.NORMALIZER_ALIVE, lambda msg: signals.normalizer.beat(time.monotonic(), msg.frame_id))):
-            subscription = topics.subscribe(node, topic, callback, run, worker)
-            if topic is topics.ROBOT_JOINT_STATES:
-                self.joints = subscription
-        robot_switches.listen(node, run, self.on_switch)
+                (topics.NORMALIZER_ALIVE, lambda msg: signals.normalizer.beat(time.monotonic(), msg.frame_id)))]
 
     # What comes
 
@@ -52,10 +50,11 @@ class RobotSide:
             return
         self.on_joints()
 
-    def read_joints(self) -> None:
-        """Take the joint states that have come, without an executor."""
-        while (taken := self.joints.handle.take_message(self.joints.msg_type, False)) is not None:
-            self.on_joint_states(taken[0])
+    def read(self) -> None:
+        """Take what has come, without an executor."""
+        for subscription in self.subscriptions:
+            while (taken := subscription.handle.take_message(subscription.msg_type, False)) is not None:
+                subscription.callback(taken[0])
 
     def on_object_pose(self, msg):
         """Take a pose of the object, in base_link."""
@@ -96,13 +95,17 @@ class RobotSide:
     # What goes
 
     def send(self, sent: Sent, now: float) -> None:
-        """Send what a period came to. An arm at rest is given a trajectory that holds it, and then no more twists."""
+        """Send what a period came to. An arm at rest is given a trajectory that holds it, and then no more twists.
+
+        One that moves again takes the trajectory back, which might still be on its way and would bring it to where it was.
+        """
         if self.config.shadow:
             return
         if not sent.still:
-            self.holding.forget()
+            self.holding.cancel()
         elif self.config.clock != 'stepped':
             self.hold(now)
+        self.still_gripper(sent.verdict.statuses)
         if sent.opening is not None:
             self.grip(sent.opening, lambda _: self.publish(sent, now))
             return
@@ -119,8 +122,6 @@ class RobotSide:
 
         There nothing ends a goal but a newer one and the next episode: nobody asks how it ended.
         """
-        goal = GripperCommand.Goal()
-        goal.command.position, goal.command.max_effort = opening, MOST_EFFORT
         self.gripped_in = self.episode
         if not self.gripping.ready:
             self.gripping.fail()
@@ -128,7 +129,7 @@ class RobotSide:
             then(None)
             return
         stepped = self.config.clock == 'stepped'
-        future = self.gripping.send(goal, until_its_end=not stepped)
+        future = self.gripping.send(_gripper_goal(opening), until_its_end=not stepped)
         if stepped:
             future.add_done_callback(then)
         else:
@@ -143,6 +144,22 @@ class RobotSide:
             self.health.note('gripper goals that failed')
             self.pilot.driver.goals.lose(0)
 
+    def still_gripper(self, statuses) -> None:
+        """Tell fingers on their way to stay where they are while something stops them, and again when they have power again.
+
+        A Fetch's gripper goes on to the last position that it was given, whether a goal is active or not, in each update
+        (robot_controllers, ``parallel_gripper.cpp``), and takes none while it has no power. What was wished is sent anew after.
+        """
+        if not any(status.stops_gripper for status in statuses):
+            self.stilled = None
+            return
+        powered, state = not self.pilot.signals.switches.pressed, self.pilot.senses.robot_state()
+        due = self.gripping.under_way if self.stilled is None else powered and not self.stilled
+        if due and self.gripping.ready and state is not None and np.isfinite(state.fingers).all():
+            self.gripping.send(_gripper_goal(float(np.sum(state.fingers))))
+            self.pilot.driver.goals.lose(0)
+            self.stilled = powered
+
     @property
     def episode(self) -> tuple[int, int] | None:
         """Round and take of the episode that is flown; None: none."""
@@ -155,8 +172,7 @@ class RobotSide:
         Joints that were measured elsewhere a moment ago may be elsewhere: a goal there would move the arm. While the arm is not
         ours, or has no power, or may have none, the goal would replace the guard's, or be refused.
         """
-        signals = self.pilot.signals
-        if signals.switches.causes(self.pilot.clock()) or signals.guard.word == HOLDING or not self.holding.ready:
+        if not self.may_hold:
             self.holding.forget()
             return
         known = abs(now - self.pilot.senses.stamp) <= self.pilot.safety.stale_after and self.pilot.at_rest
@@ -164,6 +180,23 @@ class RobotSide:
             return
         self.holding.ask(np.array([HOLD_TIME]), self.pilot.senses.robot_state().joints[None])
 
+    @property
+    def may_hold(self) -> bool:
+        """Whether a goal that holds the arm would be taken, and is ours to ask for."""
+        signals = self.pilot.signals
+        return not signals.switches.causes(self.pilot.clock()) and signals.guard.word != HOLDING and self.holding.ready
+
+    @property
+    def settled(self) -> bool:
+        """Whether all has been done for an arm whose twists are zero: a goal that holds it is asked for, or none can be."""
+        return self.config.shadow or self.holding.asked or not self.may_hold
+
     def beat(self, word: str, now: float) -> None:
         """Tell the guard that this process lives, and whether the arm moves."""
         self.heartbeat.publish(Header(stamp=messages.to_time(now), frame_id=word))
+
+
+def _gripper_goal(opening: float) -> GripperCommand.Goal:
+    goal = GripperCommand.Goal()
+    goal.command.position, goal.command.max_effort = opening, MOST_EFFORT
+    return goal

@@ -59,6 +59,11 @@ class Status(IntEnum):
         return self >= Status.RUNSTOP or self is Status.JOINTS_JUMPED
 
     @property
+    def stops_gripper(self) -> bool:
+        """Whether fingers on their way are to stay where they are, too: somebody wants all to stand."""
+        return self.latches or self is Status.DEAD_MAN
+
+    @property
     def text(self) -> str:
         """What an operator reads."""
         return TEXTS[self]
@@ -85,7 +90,7 @@ TEXTS = {
     Status.JOINTS_STALE: 'stopped: the joint states are too old, or from the future',
     Status.OBJECT_STALE: 'stopped: the pose of the object is too old, or from the future',
     Status.CLOCK: 'stopped: the clock is not finite or went back',
-    Status.JOINTS_JUMPED: 'stopped: measured joints moved faster than joints can: reset when the encoders are right',
+    Status.JOINTS_JUMPED: 'stopped: measured joints moved faster than joints can: call fetch_bridge/clear when the encoders are right',
     Status.ROBOT_UNHEARD: 'stopped: the robot has not told of its run-stop button and of faults yet',
     Status.GUARD_GONE: 'stopped: the guard has not been heard of',
     Status.GUARD_HOLDING: 'stopped: the guard holds the arm',
@@ -95,10 +100,10 @@ TEXTS = {
     Status.JOINT_LIMIT: 'stopped: a joint is near its limit and would move closer',
     Status.WORKSPACE: 'stopped: the gripper is outside of the workspace and would not come back',
     Status.TABLE: 'stopped: the gripper is at the table and would move down',
-    Status.RUNSTOP: 'stopped by the run-stop: reset when the way is clear',
-    Status.FAULT: 'stopped: the robot reports a fault: reset when it is gone',
-    Status.ROBOT_SILENT: 'stopped: for a while the robot did not tell of its run-stop button and of faults: reset when it does, '
-                         'and the way is clear',
+    Status.RUNSTOP: 'stopped by the run-stop: call fetch_bridge/clear when the way is clear',
+    Status.FAULT: 'stopped: the robot reports a fault: call fetch_bridge/clear when it is gone',
+    Status.ROBOT_SILENT: 'stopped: for a while the robot did not tell of its run-stop button and of faults: call fetch_bridge/clear '
+                         'when it does, and the way is clear',
 }
 
 

@@ -129,13 +129,18 @@ class EmulatedFetch:
         self.stop_gripping(why)
 
     def runstop(self, pressed: bool, by: str = SOFTWARE) -> None:
-        """Press or release the run-stop, ``by`` SOFTWARE or BUTTON: while either is pressed nothing has power, and all goals end."""
+        """Press or release the run-stop, ``by`` SOFTWARE or BUTTON: while either is pressed nothing has power, and all goals end.
+
+        After its release the fingers go on to where they were told to go last, as far as is known of a Fetch's gripper
+        (``parallel_gripper.cpp`` gives its motors the last position in each update, whether a goal is active or not).
+        """
         self.pressed = self.pressed | {by} if pressed else self.pressed - {by}
         pressed = bool(self.pressed)
         if pressed:
-            self.end_goals('the run-stop was pressed')
+            self.stop_following('the run-stop was pressed')
+            if self.gripper is not None and self.gripper.running:
+                self.gripper.ended = 'the run-stop was pressed'
         elif self.arbiter.runstopped:
-            self.wanted_opening = self.opening
             self.drives.finger = self.opening / 2
         self.arbiter.runstop(pressed)
 

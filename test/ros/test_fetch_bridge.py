@@ -13,11 +13,14 @@ from hac_ros import config, deployment_log, kinematics, messages, records, robot
 from hac_ros.adversary import NAMES, Adversary
 from hac_ros.cli.bench_safety import RUN, Rig
 from hac_ros.launching.exit_status import REFUSED
+from hac_ros.nodes.fetch_bridge import FetchBridge
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.parameter import Parameter
 from std_msgs.msg import Bool, Header
 
 REACH = tasks.by_name('reach', 'fetch')
@@ -213,15 +216,53 @@ def test_it_is_not_activated_while_somebody_else_may_move_the_arm(tmp_path, doma
             return future.result().success
         try:
             assert transition(Transition.TRANSITION_CONFIGURE)
-            assert transition(Transition.TRANSITION_ACTIVATE) == activated
-            if not activated:
-                rig.until(lambda: any(f'{namespace.rstrip("/")}/{name} may send twists to the arm, too' in status.message
-                                      for array in policy.diagnostics for status in array.status), 'the reason')
+            if activated:       # once the other's name is known
+                rig.until(lambda: transition(Transition.TRANSITION_ACTIVATE), 'activation')
+            else:
+                words = f'{namespace.rstrip("/")}/{name} may send twists to the arm, too'
+                rig.until(lambda: not transition(Transition.TRANSITION_ACTIVATE) and any(
+                    words in status.message for array in policy.diagnostics for status in array.status), 'the reason')
         finally:
             rig.executor.remove_node(other)
             other.destroy_node()
         if not activated:
             rig.until(lambda: transition(Transition.TRANSITION_ACTIVATE), 'activation once the other is gone')
+
+
+def test_a_transition_that_is_not_possible_is_refused_and_the_bridge_flies_on(tmp_path, domain):
+    with Rig('reach', str(tmp_path)) as rig:
+        policy = Policy(rig)
+        policy.begin()
+        change = rig.node.create_client(ChangeState, f'/{RUN}/worker_0/fetch_bridge/change_state')
+        until_known(rig)
+        for impossible in (Transition.TRANSITION_ACTIVATE, Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_CLEANUP, 77):
+            future = change.call_async(ChangeState.Request(transition=Transition(id=impossible)))
+            rig.until(future.done, 'the transition')
+            assert not future.result().success
+        policy.answer(SIDEWARDS)
+        assert policy.step(SIDEWARDS).any()
+
+
+class Broken(FetchBridge):
+    """A bridge whose arm does not come to rest."""
+
+    def come_to_rest(self):
+        raise OSError('the arm does not answer')
+
+
+def test_a_transition_that_fails_half_way_ends_the_heartbeat_for_good_and_says_why(tmp_path, capfd):
+    values = {'run': 'broken', 'task': 'reach', 'control': 'fetch', 'arms': 1, 'folder': str(tmp_path), 'deployment.watched': False,
+              'deployment.autostart': True, 'deployment.log': False}
+    node = Broken(namespace='/broken', parameter_overrides=[Parameter(name, value=value) for name, value in values.items()])
+    try:
+        assert node.active
+        assert node.trigger_deactivate() == TransitionCallbackReturn.ERROR
+        assert not node.active and node._state_machine.current_state[1] == 'finalized'
+        assert 'on_deactivate: OSError' in capfd.readouterr().err
+    finally:
+        del Broken.come_to_rest
+        node.close()
+        node.destroy_node()
 
 
 def test_a_period_of_safety_other_than_that_of_the_task_is_refused(listener, processes, tmp_path):

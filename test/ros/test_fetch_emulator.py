@@ -225,6 +225,20 @@ def test_the_run_stop_ends_all_goals_refuses_new_ones_and_its_release_starts_not
     assert moved(robot, SIDEWARD, periods=15)[1] > 0.02
 
 
+def test_after_the_run_stop_the_fingers_go_on_to_where_they_were_told_to_go_last(robot):
+    robot.grip(0.1)
+    robot.step(periods=40)
+    robot.grip(0.0)
+    robot.step(periods=5)
+    robot.press(True)
+    robot.step(periods=5)
+    stopped = robot.joints()[0][7:].sum()
+    assert stopped > 0.04
+    robot.press(False)
+    robot.step(periods=40)
+    assert robot.joints()[0][7:].sum() < 0.01 < stopped
+
+
 def test_the_red_button_is_told_apart_from_the_software_run_stop_again_and_again_and_each_must_be_released(robot):
     def until_told(software, runstopped):
         for told in (robot.status, robot.button, robot.faulted):

@@ -1,10 +1,13 @@
 """Where only topics reach the robot, the gripper's action is offered all the same; the test is the robot."""
+import time
+
 import numpy as np
 import pytest
 
 from builtin_interfaces.msg import Time
 from control_msgs.action import GripperCommand
 from hac_ros import kinematics, robot_messages, topics
+from hac_ros.simulation.fetch_robot import STALL_TIME
 from rclpy.action import ActionClient
 from std_msgs.msg import Bool
 
@@ -73,4 +76,21 @@ def test_a_run_stop_ends_the_goal_and_none_is_taken_while_it_is_pressed(relay, t
         return ending.done()
     relay.listener.until(ended, 'the end of the goal')
     assert not ending.result().result.reached_goal and not relay.send(0.02).accepted
-    relay.listener.until(lambda: ended(False) and relay.send(0.02).accepted, 'a goal after its release')
+    relay.listener.until(lambda: len(relay.told) > 1, 'the fingers\' place')
+    relay.move(0.06)
+    relay.listener.until(lambda: ended(False) and len(relay.told) > 2, 'their place after the release')
+    assert relay.told == [[0.02, 60.0], [0.1, 60.0], [0.06, 60.0]]
+
+    def goes_on():
+        relay.move(0.06)
+        return ended(False) and relay.send(0.02).accepted
+    relay.listener.until(goes_on, 'a goal after its release')
+
+
+def test_fingers_that_nobody_tells_of_any_more_neither_stall_nor_are_given_goals(relay):
+    ending, began = relay.accepted(0.02).get_result_async(), time.monotonic()
+    relay.listener.until(lambda: time.monotonic() - began > STALL_TIME + 1.0, 'the time in which fingers stall')
+    assert not ending.done() and not relay.send(0.05).accepted
+    relay.move(0.02)
+    relay.listener.until(ending.done, 'the end of the goal')
+    assert ending.result().result.reached_goal

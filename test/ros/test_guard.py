@@ -1,4 +1,5 @@
 """When the bridge dies in full motion, the guard stops the arm and holds it; real processes, real time."""
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -179,10 +180,14 @@ class StillRobot:
         self.joints, self.hearts, *self.switches = (topics.publisher(listener.node, topic, RUN) for topic in (
             topics.ROBOT_JOINT_STATES, topics.HEARTBEAT, topics.BUTTON, topics.FAULTED))
         self.pressed = False
-        self.server = ActionServer(listener.node, FollowJointTrajectory, topics.TRAJECTORY_ACTION, self.on_goal)
-        processes.start('guard', f'/{RUN}/worker_0', run=RUN, folder=folder, **settings)
+        self.offer()
+        self.watchman = processes.start('guard', f'/{RUN}/worker_0', run=RUN, folder=folder, **settings)
         listener.until(lambda: self.words and self.joints.get_subscription_count() and self.hearts.get_subscription_count(),
                        'the guard')
+
+    def offer(self):
+        """Offer the action that holds the arm, anew."""
+        self.server = ActionServer(self.listener.node, FollowJointTrajectory, topics.TRAJECTORY_ACTION, self.on_goal)
 
     def on_goal(self, handle):
         self.goals.append(handle.request)
@@ -205,9 +210,26 @@ class StillRobot:
     def until_guard(self, word, beat=None):
         self.until(lambda: word in self.words, f'guard that is {word}', beat)
 
+    def held(self) -> list[int]:
+        """Return for how long [s] each goal holds the arm."""
+        return [request.trajectory.points[-1].time_from_start.sec for request in self.goals]
+
     def look_on(self):
         """Let the guard look at the heartbeat 25 times."""
         self.until(lambda: len(self.words) > 25, 'signs of life')
+
+
+@pytest.fixture
+def still_robot(listener, processes, tmp_path):
+    """Returns a StillRobot and starts its guard; its action is offered until the test ends, and no longer."""
+    made = []
+
+    def make(**settings):
+        made.append(StillRobot(listener, processes, tmp_path, **settings))
+        return made[-1]
+    yield make
+    for robot in made:
+        robot.server.destroy()
 
 
 def joint_states(fastest=0.0):
@@ -217,8 +239,8 @@ def joint_states(fastest=0.0):
 
 
 @pytest.mark.parametrize('shadow', [False, True])
-def test_in_shadow_mode_a_late_heartbeat_and_a_release_send_the_robot_nothing(shadow, listener, processes, tmp_path):
-    robot = StillRobot(listener, processes, tmp_path, deployment__shadow=shadow, guard__heartbeat_timeout=0.4)
+def test_in_shadow_mode_a_late_heartbeat_and_a_release_send_the_robot_nothing(shadow, still_robot):
+    robot = still_robot(deployment__shadow=shadow, guard__heartbeat_timeout=0.4)
     # A machine that stands still for longer lets the guard take over at once, and a bridge that moves is not let in again.
     robot.until(lambda: {'watching', 'holding'} & set(robot.words), 'a guard that has heard the bridge', 'moving')
     robot.until_guard('holding')
@@ -228,13 +250,12 @@ def test_in_shadow_mode_a_late_heartbeat_and_a_release_send_the_robot_nothing(sh
     robot.until_guard('idle', 'released')
     robot.until(lambda: shadow or len(robot.goals) == 2, 'the goal of a release')
     robot.look_on()
-    held = [request.trajectory.points[-1].time_from_start.sec for request in robot.goals]
-    assert (held, bool(robot.twists)) == (([], False) if shadow else ([3600, 1], True))
+    assert (robot.held(), bool(robot.twists)) == (([], False) if shadow else ([3600, 1], True))
 
 
 def test_a_bridge_that_moves_the_arm_while_the_button_is_pressed_is_replaced_without_a_goal_until_its_release(
-        listener, processes, tmp_path):
-    robot = StillRobot(listener, processes, tmp_path, guard__heartbeat_timeout=0.4)
+        still_robot):
+    robot = still_robot(guard__heartbeat_timeout=0.4)
     robot.pressed = True
     robot.until_guard('holding', 'moving')
     robot.until(lambda: len(robot.twists) > 25, 'zero twists', 'moving')
@@ -245,8 +266,8 @@ def test_a_bridge_that_moves_the_arm_while_the_button_is_pressed_is_replaced_wit
 
 
 def test_a_hold_that_the_robot_ends_is_asked_for_again_after_a_pause_and_twists_go_on_until_one_succeeds(
-        listener, processes, tmp_path):
-    robot = StillRobot(listener, processes, tmp_path)
+        still_robot):
+    robot = still_robot()
     robot.aborts = True
     robot.until(lambda: {'watching', 'holding'} & set(robot.words), 'a guard that has heard the bridge', 'moving')
     before = len(robot.goals)
@@ -261,6 +282,48 @@ def test_a_hold_that_the_robot_ends_is_asked_for_again_after_a_pause_and_twists_
     assert len(robot.twists) == twists and len(robot.goals) == goals + 1
 
 
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
+@pytest.mark.parametrize('word, holds', [('released', 1), (None, 3600)])
+def test_a_guard_that_is_told_to_stop_stays_until_the_bridge_has_let_go_or_a_goal_holds_the_arm_in_its_stead(
+        number, word, holds, still_robot):
+    robot = still_robot(guard__heartbeat_timeout=0.4)
+    robot.until_guard('watching', 'resting')
+    robot.watchman.send_signal(number)
+    robot.until(lambda: len(robot.words) > 50, 'a second of signs of life', 'resting')
+    assert not robot.goals and robot.watchman.poll() is None
+    robot.until(lambda: robot.watchman.poll() is not None, 'its end', word)
+    assert robot.watchman.returncode == 0 and robot.held() == [holds]
+
+
+def test_a_guard_whose_bridge_does_not_let_go_ends_all_the_same_and_one_that_nobody_needs_at_once(still_robot):
+    robot = still_robot(guard__heartbeat_timeout=0.4)
+    robot.until_guard('watching', 'resting')
+    robot.watchman.send_signal(signal.SIGTERM)
+    robot.until(lambda: robot.watchman.poll() is not None, 'its end', 'resting')
+    assert robot.watchman.returncode == 0 and not robot.goals
+    robot = still_robot()
+    robot.watchman.send_signal(signal.SIGTERM)
+    robot.watchman.wait(2.0)       # [s]; it would stay for 3
+
+
+def test_a_guard_holds_the_arm_anew_when_whoever_followed_its_goal_is_gone_or_was_silent(still_robot):
+    robot = still_robot()
+    robot.until(lambda: {'watching', 'holding'} & set(robot.words), 'a guard that has heard the bridge', 'moving')
+    robot.until(lambda: robot.goals, 'a goal')
+    robot.look_on()
+    robot.server.destroy()
+    twists = len(robot.twists)
+    robot.until(lambda: len(robot.twists) > twists + 10, 'zero twists')
+    goals = len(robot.goals)
+    robot.offer()
+    robot.until(lambda: len(robot.goals) > goals, 'a goal of the next one')
+    robot.look_on()
+    goals, robot.switches = len(robot.goals), []
+    robot.until(lambda: len(robot.goals) > goals, 'a goal after the silence of the run-stop')
+    robot.look_on()
+    assert len(robot.goals) == goals + 1
+
+
 @pytest.mark.parametrize('shadow', ['true', 'false'])
 def test_a_dry_run_is_one_for_the_bridge_and_for_the_guard(shadow):
     plan = launch_file.plan(DEPLOY, {'bundle': 'some', 'shadow': shadow}, {})
@@ -268,9 +331,9 @@ def test_a_dry_run_is_one_for_the_bridge_and_for_the_guard(shadow):
     assert told == {'guard': shadow == 'true', 'fetch_bridge': shadow == 'true'}
 
 
-def test_a_guard_lives_by_the_machines_own_clock(listener, processes, tmp_path):
+def test_a_guard_lives_by_the_machines_own_clock(still_robot):
     """Time that stands still, as the system's does for a while when it is set back, keeps it from nothing."""
-    robot = StillRobot(listener, processes, tmp_path, use_sim_time=True)
+    robot = still_robot(use_sim_time=True)
     robot.look_on()
 
 

@@ -71,3 +71,12 @@ def test_findings_and_measurements_stand_beside_the_counts(sick):
     assert [(value.key, value.value) for value in status.values] == [('round', '12'), ('planner/success', '0.625')]
     assert [(f.level, f.name, f.message, f.hardware_id) for f in findings] == [
         (WARN, f'{status.name}: collapse', 'always the same', 'hac_ros'), (OK, f'{status.name}: decay', 'OK', 'hac_ros')]
+
+
+def test_each_kind_of_refusal_is_logged_at_once_and_then_now_and_then(sick, capfd):
+    for what, why in (('state refused', 'first'), ('goal refused', 'second'), ('goal refused', 'third')):
+        sick.health.refuse(what, why)
+    sick.now.time += Health.WARN_EVERY
+    sick.health.refuse('goal refused', 'fourth')
+    logged = capfd.readouterr().err
+    assert [why in logged for why in ('first', 'second', 'third', 'fourth')] == [True, True, False, True]

@@ -2,14 +2,20 @@
 
 The test plays robot, policy and clock. One bridge for all: each test leaves it as it was.
 """
+import contextlib
+
 import numpy as np
 import pytest
 from test_fetch_bridge import Policy
 
 from hac_ros import kinematics, messages, robot_messages, topics
 from hac_ros.cli.bench_safety import RUN, Rig
+
+from control_msgs.action import GripperCommand
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+from rclpy.action import CancelResponse
+from rclpy.task import Future
 from std_msgs.msg import Bool, Header
 
 GOAL = (0.68, 0.05, 0.5)        # in base_link
@@ -19,16 +25,46 @@ PAUSE = 0.5                     # [s] until a goal that failed is sent again
 
 
 class Stubborn(Rig):
-    """A robot that aborts goals while ``aborts``."""
+    """A robot that aborts goals while ``aborts``, and ends none while ``waits`` is a future; requests: all that came."""
 
-    aborts = False
+    aborts, waits = False, None
+
+    def _open(self):
+        self.requests, self.cancelled = [], []
+        super()._open()
+        for server in self.servers:
+            server.register_cancel_callback(self.on_cancel)
+
+    def on_cancel(self, handle):
+        self.cancelled.append(handle.request)
+        return CancelResponse.ACCEPT
 
     def _executed(self, kind, look):
-        def execute(handle):
+        async def execute(handle):
             look(handle.request)
-            (handle.abort if self.aborts else handle.succeed)()
+            self.requests.append(handle.request)
+            if self.waits is not None:
+                await self.waits
+            if not handle.is_cancel_requested:
+                (handle.abort if self.aborts else handle.succeed)()
+            else:
+                handle.canceled()
             return kind.Result()
         return execute
+
+    def positions(self) -> list[float]:
+        """Return the openings [m] that came."""
+        return [request.command.position for request in self.requests if isinstance(request, GripperCommand.Goal)]
+
+    @contextlib.contextmanager
+    def slow(self):
+        """Goals do not end."""
+        self.waits = future = Future()
+        try:
+            yield
+        finally:
+            self.waits = None
+            future.set_result(None)
 
 
 class Robot(Policy):
@@ -162,6 +198,68 @@ def test_a_gripper_goal_that_fails_is_sent_again_but_not_at_each_period_and_afte
     assert rig.limits.goals == failed + 1
     robot.clear()
     rig.until(lambda: robot.drive(CLOSING, 1) is not None and rig.limits.goals > failed + 1, 'the goal once more')
+
+
+@pytest.mark.parametrize('stop', ['button', 'run-stop'])
+def test_fingers_on_their_way_are_stilled_by_a_stop_and_when_power_comes_back_and_go_on_after_clear(robot, stop):
+    rig, (press, release) = robot.rig, DOUBTS[stop]
+    robot.begin(GOAL)
+    with rig.slow():
+        before = len(rig.positions())
+        rig.until(lambda: robot.drive(CLOSING, 1) is not None and len(rig.positions()) > before, 'the goal')
+        press(robot)
+        rig.until(lambda: robot.loud() is not None and len(rig.positions()) > before + 1, 'a goal where the fingers are')
+        for _ in range(5):
+            robot.loud()
+        release(robot)
+        rig.until(lambda: robot.loud() is not None and len(rig.positions()) > before + 2, 'another, with power')
+        for _ in range(5):
+            robot.loud()
+        assert rig.positions()[before:] == [0.0, pytest.approx(0.04), pytest.approx(0.04)]
+        robot.clear()
+        rig.until(lambda: robot.drive(CLOSING, 1) is not None and len(rig.positions()) > before + 3, 'what was wished')
+        assert rig.positions()[-1] == 0.0
+
+
+def test_a_grip_that_has_ended_is_left_alone_by_a_stop(robot):
+    rig, (press, release) = robot.rig, DOUBTS['button']
+    robot.begin(GOAL)
+    before = len(rig.positions())
+    rig.until(lambda: robot.drive(CLOSING, 1) is not None and len(rig.positions()) > before, 'the goal')
+    robot.drive(CLOSING, 5)
+    press(robot)
+    rig.until(lambda: robot.loud() is not None and robot.told('safety runstop'), 'the stop')
+    for _ in range(5):
+        robot.loud()
+    release(robot)
+    for _ in range(5):
+        robot.loud()
+    assert rig.positions()[before:] == [0.0]
+    robot.clear()
+
+
+def test_a_hold_that_is_followed_still_is_taken_back_when_the_arm_moves_on(robot):
+    rig = robot.rig
+    with rig.slow():
+        before = rig.limits.holds
+        robot.activate_anew()
+        rig.until(lambda: robot.loud() is not None and rig.limits.holds > before, 'a hold')
+        hold, rig.cancelled = rig.requests[-1], []
+        robot.begin(GOAL)
+        rig.until(lambda: robot.drive(SIDEWARDS, 1).any() and rig.cancelled, 'the hold taken back')
+        assert rig.cancelled == [hold]
+    robot.drive(SIDEWARDS, 3)
+
+
+def test_a_goal_that_was_long_on_its_way_is_refused(robot):
+    rig = robot.rig
+    rig.until(robot.quiet, 'an arm that is held')
+    (count, _), before = robot.refused(), rig.id
+    robot.ask(rig.time - 1.5)
+    rig.until(lambda: robot.loud() is not None and robot.refused()[0] > count, 'the refusal')
+    assert 's old, at most 1 s is taken' in robot.refused()[1] and rig.id == before
+    robot.ask(rig.time - 0.5)
+    rig.until(lambda: robot.loud() is not None and rig.id != before, 'a round')
 
 
 def test_a_goal_stamped_ahead_is_refused_and_does_not_move_the_arm_later(robot):
