@@ -135,6 +135,13 @@ def plot(found: dict, path: Path) -> None:
     figure.savefig(path, dpi=100)
 
 
+def spelled(options) -> str:
+    """Return the command that asks for ``options``."""
+    only = '' if options.only == [*OURS, *OTHERS] else ' --only ' + ' '.join(f'"{name}"' for name in options.only)
+    return (f'python benchmarks/baselines.py --task {options.task} --limit {options.limit:g} '
+            f'--seeds {" ".join(map(str, options.seeds))}{only}')
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--task', choices=tuple(tasks.TASKS), default='push')
@@ -144,9 +151,8 @@ def main():
     parser.add_argument('--python', default='baselines/bin/python', help='of the environment with stable-baselines3')
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)      # whoever is training ends with us
-    command = 'python benchmarks/baselines.py --task {0.task} --limit {0.limit:g} --seeds {1}'.format(
-        options, ' '.join(map(str, options.seeds)))
-    found = {'task': options.task, 'bar': usual_bar(options.task), 'limit': options.limit, 'seeds': options.seeds, 'command': command,
+    found = {'task': options.task, 'bar': usual_bar(options.task), 'limit': options.limit, 'seeds': options.seeds,
+             'command': spelled(options),
              'machine': f'{platform.machine()}, Python {platform.python_version()}', 'runs': []}
     RESULTS.mkdir(exist_ok=True)
     for seed in options.seeds:

@@ -4,7 +4,8 @@
 
 Run by baselines.py, in an environment with benchmarks/requirements.txt. Hyper-parameters: RL Baselines3 Zoo, tqc.yml and
 her.yml (github.com/DLR-RM/rl-baselines3-zoo). Departures: SAC on Push without the zoo's history wrapper and normalisation,
-which the library itself does not have. Time is that of training: evaluations are not counted, since ours run beside it.
+which the library itself does not have, and Reach without the zoo's normalisation. Time is that of training: evaluations are not
+counted, since ours run beside it.
 """
 import argparse
 import json

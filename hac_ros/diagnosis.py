@@ -47,7 +47,7 @@ class Thresholds(Checked):
     widening: float = option(
         3.0, 'Drift: factor by which recent data may be wider than the statistics say', low=1.0, high=1000.0)
     reached: float = option(
-        0.3, 'Reach: least share of the subgoals that the controller reaches', low=0.0, high=1.0)
+        0.3, 'Reach: least share of the subgoals whose place the controller reaches', low=0.0, high=1.0)
     goal_ignored: float = option(
         0.002, 'Collapse: least distance by which subgoals move when they get another goal [m] (a tenth of their '
         'tolerance)', low=0.0, high=1.0)
@@ -55,12 +55,11 @@ class Thresholds(Checked):
         0.5, 'Reach: most of the subgoals that may be too far for an attempt (while the gripper is on its way to the '
         'object some are)', low=0.0, high=1.0)
     silent: float = option(
-        0.4, 'Silent: most of the actor\'s hidden units that may answer none of the fixed states (Reach 0, Push 0.02 to 0.2 '
-        'after 210,000 steps, PickAndPlace 0.38 after 450,000, Slide, which had stopped to learn, 0.52 after 606,000)',
+        0.4, 'Silent: most of the actor\'s hidden units that may answer none of the fixed states (Reach 0, Push 0.23 to '
+        '0.38 after 210,000 steps, PickAndPlace 0.37 to 0.46 after 450,000, Slide, which had stopped to learn, 0.52 after 606,000)',
         low=0.0, high=1.0)
     solved: float = option(
-        0.95, 'Reach: success of the newest evaluation from which on subgoals may be as far as they like (fingers that hold '
-        'an object never reach the opening that is asked of them)', low=0.0, high=1.0)
+        0.95, 'Reach: success of the newest evaluation from which on subgoals may be as far as they like', low=0.0, high=1.0)
     moved: float = option(
         0.05, 'Object: least share of evaluation episodes in which the object ends elsewhere', low=0.0, high=1.0)
 
@@ -151,9 +150,9 @@ def collapse(evaluations: list[Proposals], thresholds: Thresholds = Thresholds()
 
 def indifference(run: RunHistory, thresholds: Thresholds = Thresholds()) -> Finding | None:
     """Find a planner whose subgoals depend on where the arm is, but not on what is wanted."""
-    _, moved = run.measured('planner/goal_dependence')
+    (_, moved), rounds = run.measured('planner/goal_dependence'), run.rounds('planner/goal_dependence')
     _, evaluated = run.measured('evaluation/success_rate')
-    if len(evaluated) < 3 or not len(moved) or moved[-1] >= thresholds.goal_ignored:
+    if len(evaluated) < 3 or not len(moved) or moved[-1] >= thresholds.goal_ignored or not has_learnt(run, rounds[-1]):
         return None
     return Finding('collapse', 'The planner proposes the same subgoal whatever the goal: with the goal of another '
                    f'episode its subgoals move by {1000 * moved[-1]:.1f} mm.',
@@ -261,12 +260,12 @@ def is_identity(statistics: StatisticsHistory) -> bool:
 
 
 def reach(evaluations: list[Proposals], thresholds: Thresholds = Thresholds()) -> Finding | None:
-    """Find a planner that asks for what the controller cannot do."""
+    """Find a planner that asks for what the controller cannot do. Openings are not judged: held objects prevent them."""
     ended = evaluations[-1].ended if evaluations else np.zeros(0, dtype=bool)
-    if not ended.any() or evaluations[-1].hit[ended].mean() >= thresholds.reached:
+    if not ended.any() or evaluations[-1].placed[ended].mean() >= thresholds.reached:
         return None
     last = evaluations[-1]
-    return Finding('reach', f'The controller reaches {last.hit[ended].mean():.0%} of the subgoals that it is given; '
+    return Finding('reach', f'The controller reaches {last.placed[ended].mean():.0%} of the places that it is sent to; '
                    f'they are {100 * float(np.median(last.distance)):.0f} cm away in the median.',
                    'If the low-level accuracy on the probes is high the subgoals are too far: lower planner.reach. If '
                    'it is low the controller has not learnt yet: raise controller.updates.')

@@ -31,6 +31,7 @@ class Proposals:
     goal: np.ndarray         # (A, 3) float32
     step: np.ndarray         # (A,) uint16: control step of the proposal
     hit: np.ndarray          # (A,) bool: was reached
+    placed: np.ndarray       # (A,) bool: its position was; fingers that hold an object reach no other opening
     ended: np.ndarray        # (A,) bool: had all of its steps; False where the episode cut it short
     achieved: np.ndarray     # (E, 3) float32: where the object was at the end
     start: np.ndarray        # (E, 3) float32: and at the start
@@ -59,7 +60,7 @@ class Proposals:
         return dataclasses.replace(self, **{name: getattr(self, name)[chosen] for name in _ATTEMPTS})
 
 
-_ATTEMPTS = ('subgoal', 'tolerance', 'action', 'gripper', 'object', 'goal', 'step', 'hit', 'ended')
+_ATTEMPTS = ('subgoal', 'tolerance', 'action', 'gripper', 'object', 'goal', 'step', 'hit', 'placed', 'ended')
 _EPISODES = ('achieved', 'start', 'success')
 
 
@@ -69,15 +70,15 @@ def of_episodes(planner: records.Episodes, count: int, locked: bool) -> Proposal
     ``locked``: the fingers cannot miss their opening.
     """
     first, last = _ends(planner.attempt[:, :count])
-    hit = attempts.reached(planner.observation[1:, :count], planner.subgoal[:, :count], planner.tolerance[:, :count],
-                           locked)
+    following, subgoal, tolerance = planner.observation[1:, :count], planner.subgoal[:, :count], planner.tolerance[:, :count]
+    hit, placed = (attempts.reached(following, subgoal, tolerance, position_only) for position_only in (locked, True))
     observation, goal = planner.observation[:-1, :count], planner.desired_goal[None, :count]
     return Proposals(
-        planner.weights, _single(planner.subgoal[:, :count][first]), _single(planner.tolerance[:, :count][first]),
+        planner.weights, _single(subgoal[first]), _single(tolerance[first]),
         _single(planner.action[:, :count][first]), _single(spaces.gripper_position(observation)[first]),
         _single(spaces.object_position(observation)[first]),
         _single(np.broadcast_to(goal, (planner.steps, *goal.shape[1:]))[first]),
-        np.nonzero(first)[0].astype(np.uint16), _in_order(hit, first, last),
+        np.nonzero(first)[0].astype(np.uint16), _in_order(hit, first, last), _in_order(placed, first, last),
         _in_order(hit | (planner.steps_left[:, :count] <= 1), first, last),
         _single(planner.achieved_goal[-1, :count]), _single(planner.achieved_goal[0, :count]),
         planner.success[-1, :count].astype(bool))
@@ -110,7 +111,7 @@ def read(folder, newest: int = 0) -> list[Proposals]:
 def _read(path) -> Proposals | None:
     try:
         file = tensor_file.read(path, KIND)
-        return Proposals(**file.content, **file.tensors)
+        return Proposals(**file.content, **{'placed': file.tensors.get('hit'), **file.tensors})     # older files tell of both only
     except (tensor_file.DamagedFile, TypeError):
         return None
 

@@ -9,7 +9,8 @@ SECTIONS = {'': config.RunConfig, 'bridge': config.BridgeConfig, 'normalizer': c
             'evaluation': config.EvaluationConfig, 'planner': config.PlannerConfig,
             'controller': config.ControllerConfig, 'flat': config.FlatConfig, 'view': config.ViewConfig,
             'page': config.PageConfig, 'deployment': config.DeploymentConfig, 'fetch': config.FetchConfig,
-            'safety': config.SafetyConfig, 'randomization': config.RandomizationConfig}
+            'safety': config.SafetyConfig, 'randomization': config.RandomizationConfig, 'process': config.ProcessConfig,
+            'emulator': config.EmulatorConfig, 'guard': config.GuardConfig}
 
 
 def check(plan: list[NodeProcess]) -> None:

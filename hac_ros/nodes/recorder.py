@@ -207,7 +207,8 @@ class Recorder(Node):
 
     def publish_status(self) -> None:
         """Publish how far the run may go."""
-        state = RunStatus.DONE if self.stopped.done() else RunStatus.RUNNING if self.reached is None else RunStatus.STOPPING
+        ending = self.reached is not None and self.evaluation.stop
+        state = RunStatus.DONE if self.stopped.done() else RunStatus.STOPPING if ending else RunStatus.RUNNING
         self.status.publish(RunStatus(
             stamp=self.get_clock().now().to_msg(), run=self.config.run, incarnation=self.incarnation, state=state,
             rounds_permitted=min(self.end, self.schedule.permitted(self.judged)),

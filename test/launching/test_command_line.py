@@ -43,6 +43,8 @@ def in_empty_folder(tmp_path, monkeypatch):
     (['train', 'resume:=reach', 'run:=other'], 'resume:=reach: one of true, false is wanted'),
     (['launch'], 'file'),
     (['launch', 'train.launch.xml', 'arms:=2', 'arms:=3'], "arms is given twice: '2' and '3'"),
+    (['launch', 'deploy.launch.xml', 'bundle:=b', 'priority:=200'], 'process.priority: 200 came, a whole number from 0 to'),
+    (['launch', 'emulator.launch.xml', 'pace:=500.0'], 'emulator.pace: 500.0 came, a number with a point from 0'),
     (['launch', 'none.launch.xml'], "there is no launch file 'none.launch.xml'; these are here: deploy.launch.xml, emulator.launch.xml"),
     (['evaluate', 'episodes:=3'], 'task:=... must be given'),
     (['evaluate', 'bundle:=b', 'task:=juggle'], 'task:=juggle: one of'),

@@ -32,14 +32,16 @@ def run(**columns) -> RunHistory:
                        **given}, [proposed()], None)
 
 
-def proposed(round_: int = 8, spread: float = 0.08, action: float = 0.3, hit: float = 0.9) -> Proposals:
+def proposed(round_: int = 8, spread: float = 0.08, action: float = 0.3, hit: float = 0.9,
+             placed: float | None = None) -> Proposals:
     rng = np.random.default_rng(3)
     count = 200
     goal = rng.normal(0.0, 0.08, (count, 3)).astype(np.float32)
     subgoal = np.append(rng.normal(0.0, 1.0, (count, 3)) * spread, np.zeros((count, 1)), axis=1).astype(np.float32)
     return Proposals(round_, subgoal, np.full((count, 2), 0.02, np.float32),
                      (rng.normal(0.0, 1.0, (count, 4)) * action).astype(np.float32), goal, goal, goal,
-                     (np.arange(count) % 50).astype(np.uint16), rng.random(count) < hit, np.ones(count, bool),
+                     (np.arange(count) % 50).astype(np.uint16), rng.random(count) < hit,
+                     rng.random(count) < (hit if placed is None else placed), np.ones(count, bool),
                      goal[:10], goal[10:20], np.ones(10, bool))
 
 
@@ -67,7 +69,7 @@ def test_a_healthy_run_is_well():
     (run(planner__goal_dependence=np.full(ROUNDS, 0.001)), 'collapse', 'whatever the goal: .* move by 1.0 mm'),
     (run(planner__silent_units=np.full(ROUNDS, 0.52)), 'silent', '52% of the hidden units'),
     (run(evaluation__out_of_reach=np.full(ROUNDS, 0.8)), 'reach', '80% of the subgoals lie farther away'),
-    (with_proposals(proposed(hit=0.1)), 'reach', 'The controller reaches 1.% of the subgoals'),
+    (with_proposals(proposed(hit=0.1)), 'reach', 'The controller reaches 1?.% of the places'),
     (with_proposals(proposed(spread=0.004)), 'collapse', 'same subgoal whatever the state'),
     (with_proposals(proposed(action=0.004)), 'collapse', 'same subgoal whatever the state')],
     ids=lambda value: value if isinstance(value, str) else '')
@@ -120,6 +122,18 @@ def test_a_planner_that_has_not_begun_to_learn_is_not_blamed(round_, kinds):
     early = dataclasses.replace(run(planner__q_start=np.zeros(ROUNDS), evaluation__return_start=begun),
                                 config={'settings': settings}, proposals=[proposed(round_, spread=0.001)])
     assert [found.kind for found in diagnose(early)] == kinds
+
+
+@pytest.mark.parametrize('round_, kinds', [(9, []), (10, ['collapse'])])
+def test_nor_for_goals_that_it_does_not_look_at_yet(round_, kinds):
+    settings = {**SETTINGS, 'planner': {'gamma': 0.9, 'start_steps': 800 * 7}}
+    ignored = np.where(np.arange(ROUNDS) == round_, 0.001, np.nan)
+    early = dataclasses.replace(run(planner__goal_dependence=ignored), config={'settings': settings})
+    assert [found.kind for found in diagnose(early)] == kinds
+
+
+def test_openings_that_a_held_object_prevents_are_not_held_against_the_planner():
+    assert diagnose(with_proposals(proposed(hit=0.1, placed=0.8))) == []
 
 
 def test_a_collapse_is_dated_from_its_beginning():

@@ -4,7 +4,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from hac_ros import proposals, records, tasks
+from hac_ros import proposals, records, tasks, tensor_file
 from hac_ros.config import ControllerConfig, PlannerConfig
 from hac_ros.evaluation import Evaluator
 from hac_ros.learning import running_statistics
@@ -52,6 +52,21 @@ def test_an_attempt_is_hit_if_its_last_state_is_at_the_subgoal(reached_at, hit):
     assert found.step.tolist() == [0, 3]
     assert found.distance[0] == pytest.approx(0.3)
     assert found.round == 9
+
+
+def test_a_place_is_reached_whatever_the_opening_is():
+    closed = episode(3)
+    closed.subgoal[..., 3] = 0.1
+    found = proposals.of_episodes(closed, 1, locked=False)
+    assert (found.hit.tolist(), found.placed.tolist()) == ([False, False], [True, False])
+
+
+def test_what_an_older_version_has_written_tells_of_both_only(tmp_path):
+    found = proposals.of_episodes(episode(3), 1, locked=True)
+    path = proposals.write(tmp_path, found)
+    old = tensor_file.read(path, proposals.KIND)
+    tensor_file.write(path, proposals.KIND, {name: value for name, value in old.tensors.items() if name != 'placed'}, old.content)
+    assert proposals.read(tmp_path)[0].placed.tolist() == found.hit.tolist()
 
 
 def test_attempts_of_several_arms_keep_their_outcome():

@@ -31,7 +31,7 @@ def same_place(round_: int) -> Proposals:
     goal = np.random.default_rng(0).normal(0.0, 0.08, (50, 3)).astype(np.float32)
     one = np.ones((50, 4), np.float32)
     return Proposals(round_, one, one[:, :2], one, goal, goal, goal, np.arange(50, dtype=np.uint16), np.ones(50, bool),
-                     np.ones(50, bool), goal[:5], goal[5:10], np.ones(5, bool))
+                     np.ones(50, bool), np.ones(50, bool), goal[:5], goal[5:10], np.ones(5, bool))
 
 
 def test_what_is_wrong_with_a_run_is_a_live_warning(processes, listener, tmp_path):
