@@ -246,6 +246,12 @@ class Pilot:
         places = [state.joints for state in self.recent]
         return len(places) == self.recent.maxlen and bool((np.ptp(places, axis=0) < STEADY).all())
 
+    @property
+    def fingers_moved(self) -> float:
+        """How far [m] the opening has changed within some periods."""
+        openings = [sum(state.fingers) for state in self.recent]
+        return max(openings) - min(openings) if openings else 0.0
+
     def _without(self, now: float, sent: Sent) -> Sent:
         """Note what a period of an episode came to that had no command of its own."""
         if self.log is not None and self.running:

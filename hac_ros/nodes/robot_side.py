@@ -16,6 +16,7 @@ from std_msgs.msg import Header
 
 MOST_EFFORT = 60.0     # [N] of a finger
 HOLD_TIME = 0.5        # [s] of the one-point trajectory that holds the arm
+BEGUN, STILL = 0.5, 0.001    # [s] after its goal, and [m] within some periods: fingers that move less hold something, or are there
 
 
 class RobotSide:
@@ -30,6 +31,7 @@ class RobotSide:
         self.heartbeat = topics.publisher(node, topics.HEARTBEAT, run, worker)
         self.gripping, self.holding = NewestGoal(node, GripperCommand, topics.GRIPPER_ACTION, node.now), HoldGoal(node, node.now)
         self.gripped_in = None      # round and take in which the gripper was sent its goal
+        self.gripped_at = -np.inf   # [s] and when
         self.stilled = None         # fingers were told to stay where they are, False: while nothing had power; None: they were not
         signals = pilot.signals
         health.standing = lambda: [status.text for status in pilot.statuses if status.latches]
@@ -105,7 +107,8 @@ class RobotSide:
             self.holding.cancel()
         elif self.config.clock != 'stepped':
             self.hold(now)
-        self.still_gripper(sent.verdict.statuses)
+        if self.config.clock != 'stepped':
+            self.still_gripper(sent.verdict.statuses, now)
         if sent.opening is not None:
             self.grip(sent.opening, lambda _: self.publish(sent, now))
             return
@@ -122,7 +125,7 @@ class RobotSide:
 
         There nothing ends a goal but a newer one and the next episode: nobody asks how it ended.
         """
-        self.gripped_in = self.episode
+        self.gripped_in, self.gripped_at = self.episode, self.node.now()
         if not self.gripping.ready:
             self.gripping.fail()
             self.health.refuse('gripper goal not sent', f'nobody offers {topics.GRIPPER_ACTION}')
@@ -144,17 +147,19 @@ class RobotSide:
             self.health.note('gripper goals that failed')
             self.pilot.driver.goals.lose(0)
 
-    def still_gripper(self, statuses) -> None:
+    def still_gripper(self, statuses, now: float) -> None:
         """Tell fingers on their way to stay where they are while something stops them, and again when they have power again.
 
         A Fetch's gripper goes on to the last position that it was given, whether a goal is active or not, in each update
         (robot_controllers, ``parallel_gripper.cpp``), and takes none while it has no power. What was wished is sent anew after.
+        Fingers that hold something are left alone: where they are they would not press.
         """
         if not any(status.stops_gripper for status in statuses):
             self.stilled = None
             return
         powered, state = not self.pilot.signals.switches.pressed, self.pilot.senses.robot_state()
-        due = self.gripping.under_way if self.stilled is None else powered and not self.stilled
+        on_their_way = self.gripping.under_way and (now - self.gripped_at < BEGUN or self.pilot.fingers_moved > STILL)
+        due = on_their_way if self.stilled is None else powered and not self.stilled
         if due and self.gripping.ready and state is not None and np.isfinite(state.fingers).all():
             self.gripping.send(_gripper_goal(float(np.sum(state.fingers))))
             self.pilot.driver.goals.lose(0)

@@ -9,6 +9,7 @@ import pytest
 from test_fetch_bridge import Policy
 
 from hac_ros import kinematics, messages, robot_messages, topics
+from hac_ros.adversary import Adversary
 from hac_ros.cli.bench_safety import RUN, Rig
 
 from control_msgs.action import GripperCommand
@@ -67,10 +68,22 @@ class Stubborn(Rig):
             future.set_result(None)
 
 
+class Closing(Adversary):
+    """Fingers that may move: by ``speed`` [m] each in a period."""
+
+    speed = finger = 0.0
+
+    def begin(self, rng, time):
+        super().begin(rng, time)
+        self.finger = self.finger - self.speed if self.speed else 0.02
+        self.positions[-2:] = self.finger
+
+
 class Robot(Policy):
     """An arm that rests, an object, and a policy; ``unseen``: of joints and object what is not told."""
 
     def __init__(self, rig):
+        rig.adversary = Closing(rig.task)
         super().__init__(rig)
         self.unseen = ''
         self.guard = topics.publisher(rig.node, topics.GUARD_ALIVE, RUN)
@@ -221,12 +234,35 @@ def test_fingers_on_their_way_are_stilled_by_a_stop_and_when_power_comes_back_an
         assert rig.positions()[-1] == 0.0
 
 
-def test_a_grip_that_has_ended_is_left_alone_by_a_stop(robot):
+def test_fingers_that_have_long_been_on_their_way_are_stilled_where_they_are_then(robot):
+    rig, (press, release) = robot.rig, DOUBTS['button']
+    robot.begin(GOAL)
+    with rig.slow():
+        before = len(rig.positions())
+        rig.until(lambda: robot.drive(CLOSING, 1) is not None and len(rig.positions()) > before, 'the goal')
+        rig.adversary.speed = 0.0005
+        robot.drive(CLOSING, 20)
+        press(robot)
+        rig.until(lambda: robot.loud() is not None and len(rig.positions()) > before + 1, 'a goal where the fingers are')
+        assert 0.0 < rig.positions()[-1] < 0.02
+        rig.adversary.speed = 0.0
+    release(robot)
+    robot.clear()
+
+
+@pytest.mark.parametrize('ends, periods', [(True, 5), (False, 20)])
+def test_a_grip_that_has_ended_or_holds_something_is_left_alone_by_a_stop(robot, ends, periods):
+    with contextlib.nullcontext() if ends else robot.rig.slow():
+        check_that_a_stop_sends_the_gripper_nothing(robot, periods)
+    robot.clear()
+
+
+def check_that_a_stop_sends_the_gripper_nothing(robot, periods):
     rig, (press, release) = robot.rig, DOUBTS['button']
     robot.begin(GOAL)
     before = len(rig.positions())
     rig.until(lambda: robot.drive(CLOSING, 1) is not None and len(rig.positions()) > before, 'the goal')
-    robot.drive(CLOSING, 5)
+    robot.drive(CLOSING, periods)
     press(robot)
     rig.until(lambda: robot.loud() is not None and robot.told('safety runstop'), 'the stop')
     for _ in range(5):
@@ -235,7 +271,6 @@ def test_a_grip_that_has_ended_is_left_alone_by_a_stop(robot):
     for _ in range(5):
         robot.loud()
     assert rig.positions()[before:] == [0.0]
-    robot.clear()
 
 
 def test_a_hold_that_is_followed_still_is_taken_back_when_the_arm_moves_on(robot):
