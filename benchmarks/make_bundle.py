@@ -24,8 +24,7 @@ from hac_ros.records import CONTROLLER, PLANNER
 from hac_ros.simulation.simulation import Simulation
 from hac_ros.standing import Standing
 
-CONFIRMATION = 1_000_000    # first round of the fresh episodes: none of these is seen by another evaluation
-ARMS = 50                   # episodes that an evaluation runs as one batch
+ARMS = 50     # episodes that an evaluation runs as one batch
 
 
 class Best:
@@ -96,7 +95,7 @@ def judged(training, evaluator, best: Best, given, round: int, began: float) -> 
     pair = weights[PLANNER], weights[CONTROLLER], statistics
     report, confirmed = evaluator.evaluate(*pair, given.episodes), math.nan
     if report.success_rate >= given.bar:
-        confirmed = evaluator.evaluate(*pair, given.confirm, CONFIRMATION).success_rate
+        confirmed = evaluator.evaluate(*pair, given.confirm, evaluation.CONFIRMATION).success_rate
     kept = best.offer(report, confirmed, round)
     metrics = training.metrics
     print(f'round {round} steps {round * given.arms * training.task.steps} success {report.success_rate:.3f} '

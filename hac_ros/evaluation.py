@@ -22,6 +22,7 @@ from hac_ros.tasks import Task
 
 STAND_INS = {'goal_as_subgoal': GoalPlanner, 'random_subgoals': RandomPlanner}
 STAND_IN_EPISODES = 50      # of each: enough to tell a hierarchy that gains from one that does not
+CONFIRMATION = 1_000_000    # first round of the fresh episodes that confirm a bar: no evaluation comes so far
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,12 @@ from hac_ros import proposals, tasks
 from hac_ros.learning import origin, running_statistics, statistics_file
 from hac_ros.learning.bundle import read_bundle
 from hac_ros.learning.journal import ContributionJournal
-from hac_ros.learning.ledger import Ledger
+from hac_ros.learning.ledger import RECENT, Ledger
 from hac_ros.metrics_table import read_rows
 from hac_ros.proposals import Proposals
 from hac_ros.records import LAG, Change, Contribution, Moments
 from hac_ros.run_folder import RunFolder
 from hac_ros.tasks import Task
-
-RECENT = 5      # rounds that count as recent data
 
 
 class NoRun(ValueError):

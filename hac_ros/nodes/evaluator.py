@@ -15,8 +15,7 @@ from hac_ros.standing import Standing, wants_confirmation
 
 from rclpy.node import Node
 
-ARMS = 25                    # episodes stepped as one batch
-CONFIRMATION = 1_000_000     # first round of the fresh episodes that confirm a bar: no evaluation comes so far
+ARMS = 25     # episodes stepped as one batch
 
 
 class EvaluatorNode(Node):
@@ -117,7 +116,7 @@ class EvaluatorNode(Node):
         if report is not None:
             self.keep_proposals()
         if report is not None and wants_confirmation(self.best, version, report.success_rate, self.settings.aim):
-            fresh = self.evaluator.evaluate(*pair, self.settings.confirm, CONFIRMATION, process.stopping)
+            fresh = self.evaluator.evaluate(*pair, self.settings.confirm, evaluation.CONFIRMATION, process.stopping)
         if fresh is None:
             return    # the process is ending
         confirmed = fresh.success_rate if fresh is not report else float('nan')
