@@ -32,7 +32,6 @@ VARIANTS = {
     'flat': ({}, {}, 'live', 'flat'),
     'no subgoal testing': ({'testing_rate': 0.0}, {}, 'live', 'hierarchical'),
     'no hindsight actions': ({'sliding_share': 0.0, 'hindsight_share': 0.0}, {}, 'live', 'hierarchical'),
-    'hindsight actions within reach': ({'hindsight_in_reach': True}, {}, 'live', 'hierarchical'),
     'no hindsight goals, planner': ({'future_share': 0.0, 'stay_share': 0.0}, {}, 'live', 'hierarchical'),
     'no hindsight goals, controller': ({}, {'future_share': 0.0, 'elsewhere_share': 0.0}, 'live', 'hierarchical'),
     'no sliding windows': ({'sliding_share': 0.0}, {}, 'live', 'hierarchical'),

@@ -258,7 +258,6 @@ class PlannerConfig(LevelConfig):
                                  low=0, high=10**9)
     hindsight_until: int = option(0, 'Environment steps, of those kept, until which they fall; 0: never', low=0, high=10**9)
     final_hindsight: float = option(0.15, 'What is left of both by then, as a share', low=0.0, high=1.0)
-    hindsight_in_reach: bool = option(False, 'Hindsight actions only where the planner could have proposed what was reached')
     exploiting_share: float = option(0.0, 'Share of the arms that act with the averaged actor and explore little',
                                      low=0.0, high=1.0)
     exploiting_exploration: float = option(0.25, 'Share of the exploration of the others that they keep',

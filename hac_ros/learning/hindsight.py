@@ -115,7 +115,7 @@ def planner_sample(data, rows: np.ndarray, count: int, config: PlannerConfig, ge
     -(1 - discount) / (1 - gamma): the worst value is -1 / (1 - gamma) for any length, and for any g, the present
     discount (``config.gamma_after``), so that critics need not learn another unit when it rises.
     """
-    windows = _kept(_windows(data, rows, 2 * count, config, rng), data, count, config, geometry, rng)
+    windows = _unsatisfied(_windows(data, rows, 2 * count, config, rng), data, count, config, rng)
     row, start, end = windows.row, windows.start, windows.end
     observation, following = data['observation'][row, start], data['observation'][row, end]
     reached = spaces.gripper_position(following)
@@ -207,20 +207,12 @@ def _missed_goals(goal, kind, data, row, config: PlannerConfig, rng) -> np.ndarr
     return goal
 
 
-def _kept(windows: Windows, data, count: int, config: PlannerConfig, geometry: SubgoalAction, rng) -> Windows:
-    """Keep ``count`` of the candidates, shuffled, dropping satisfied ones beyond the share that is allowed.
-
-    With ``hindsight_in_reach`` also those whose action, in hindsight, is none of the planner's: what was reached is too far from
-    the centre, and the nearest action would not have led there.
-    """
+def _unsatisfied(windows: Windows, data, count: int, config: PlannerConfig, rng) -> Windows:
+    """Keep ``count`` of the candidates, shuffled, dropping satisfied ones beyond the share that is allowed."""
     present = data['achieved_goal'][windows.row, windows.start]
     satisfied = _at(present, windows.goal, config.goal_tolerance)
-    dropped = np.zeros(len(satisfied), bool)
-    if config.hindsight_in_reach:
-        start, end = (data['observation'][windows.row, at] for at in (windows.start, windows.end))
-        dropped = windows.hindsight & ~geometry.proposes(start, spaces.gripper_position(end), windows.goal)
-        satisfied &= ~dropped
-    dropped |= satisfied & (np.cumsum(satisfied) > int((1.0 - config.unsatisfied_share) * count))
+    allowed = int((1.0 - config.unsatisfied_share) * count)
+    dropped = satisfied & (np.cumsum(satisfied) > allowed)
     chosen = np.argsort(dropped, kind='stable')[:count]
     return windows[rng.permutation(chosen)]
 

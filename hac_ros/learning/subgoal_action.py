@@ -35,11 +35,6 @@ class SubgoalAction:
         displacement = self.seen(position - self.centre(observation), observation, goal)
         return np.concatenate([np.clip(displacement / self.reach, -1.0, 1.0), fourth[..., None]], axis=-1)
 
-    def proposes(self, observation: np.ndarray, position: np.ndarray, goal: np.ndarray) -> np.ndarray:
-        """Return whether an action means ``position`` (..., 3) itself, not only the nearest that there is: bool (...)."""
-        displacement = self.seen(position - self.centre(observation), observation, goal)
-        return (np.abs(displacement) <= self.reach * (1.0 + 1e-6)).all(axis=-1)
-
     def seen(self, vector: np.ndarray, observation: np.ndarray, goal: np.ndarray) -> np.ndarray:
         """Return vectors (..., 3) of the world as seen along the axes of the action."""
         return frame.into(vector, frame.heading(observation, goal)) if self.turned else vector
