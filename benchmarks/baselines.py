@@ -120,6 +120,7 @@ def write(found: dict) -> None:
 def plot(found: dict, path: Path) -> None:
     """Draw every run: success against environment steps, and against wall-clock time."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import EngFormatter
     figure = Figure(figsize=(10, 4), layout='constrained')
     names = list(dict.fromkeys(run['name'] for run in found['runs']))
     for axes, (what, label) in zip(figure.subplots(1, 2, sharey=True), (('steps', 'environment steps'),
@@ -130,6 +131,7 @@ def plot(found: dict, path: Path) -> None:
                       color=f'C{number}', alpha=0.8, label=run['name'] if first else None)
         axes.axhline(found['bar'], color='grey', linewidth=0.8, linestyle='--')
         axes.set(xlabel=label, ylabel='success', ylim=(0, 1.02))
+        axes.xaxis.set_major_formatter(EngFormatter(sep=''))
     figure.axes[0].legend(loc='lower right')
     figure.suptitle(found['task'])
     figure.savefig(path, dpi=100)
