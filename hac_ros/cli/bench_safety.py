@@ -145,6 +145,8 @@ class Rig:
         self.child.kill()
         self.child.close()
         self.executor.shutdown()
+        for server in self.servers:     # a node's end leaves them in the domain
+            server.destroy()
         self.node.destroy_node()
 
     def _open(self):

@@ -189,6 +189,12 @@ class StillRobot:
         """Offer the action that holds the arm, anew."""
         self.server = ActionServer(self.listener.node, FollowJointTrajectory, topics.TRAJECTORY_ACTION, self.on_goal)
 
+    def withdraw(self):
+        """Offer it no longer."""
+        if self.server is not None:
+            self.server.destroy()
+        self.server = None
+
     def on_goal(self, handle):
         self.goals.append(handle.request)
         (handle.abort if self.aborts else handle.succeed)()
@@ -229,7 +235,7 @@ def still_robot(listener, processes, tmp_path):
         return made[-1]
     yield make
     for robot in made:
-        robot.server.destroy()
+        robot.withdraw()
 
 
 def joint_states(fastest=0.0):
@@ -311,7 +317,7 @@ def test_a_guard_holds_the_arm_anew_when_whoever_followed_its_goal_is_gone_or_wa
     robot.until(lambda: {'watching', 'holding'} & set(robot.words), 'a guard that has heard the bridge', 'moving')
     robot.until(lambda: robot.goals, 'a goal')
     robot.look_on()
-    robot.server.destroy()
+    robot.withdraw()
     twists = len(robot.twists)
     robot.until(lambda: len(robot.twists) > twists + 10, 'zero twists')
     goals = len(robot.goals)
