@@ -12,14 +12,14 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import Header
 
 GOAL = (0.68, 0.05, 0.5)        # in base_link
-MOVING, AT_REST = 0.08, 0.02    # [rad/s]
+MOVING, AT_REST = 0.05, 0.02    # [rad/s]
 
 
 class Rig:
-    """An emulated robot and its bridge; the test is the policy, and moves the arm sidewards."""
+    """An emulated robot and its bridge; the test is the policy, and moves the arm sidewards, to and fro by the round."""
 
     def __init__(self, listener, processes, folder):
-        self.listener, self.speed, self.holds, self.begun = listener, 0.0, set(), False
+        self.listener, self.speed, self.holds, self.newest, self.length = listener, 0.0, set(), None, 0
         topics.subscribe(listener.node, topics.ROBOT_JOINT_STATES, self.on_joints, RUN)
         topics.subscribe(listener.node, topics.ARM_STATE, self.on_state, RUN)
         listener.node.create_subscription(
@@ -30,7 +30,12 @@ class Rig:
         processes.start('fetch_emulator', '/', run=RUN, task='reach', folder=folder, **parameters())
         self.bridge = processes.start('fetch_bridge', f'/{RUN}/worker_0', run=RUN, task='reach', control='fetch', arms=1, folder=folder,
                                       deployment__watched=False, deployment__autostart=True, deployment__log=False)
-        listener.until(lambda: self.begun or self.goals.publish(robot_messages.from_pose(GOAL, (1, 0, 0, 0), Time())), 'a round')
+
+    def moves(self) -> bool:
+        """Return whether the arm moves; give a goal where no round runs, so that it does."""
+        if self.newest is None or self.newest.step >= self.length:
+            self.goals.publish(robot_messages.from_pose(GOAL, (1, 0, 0, 0), Time()))
+        return self.speed > MOVING
 
     def on_joints(self, msg):
         if kinematics.JOINTS[0] in msg.name:
@@ -41,18 +46,18 @@ class Rig:
 
     def on_state(self, msg):
         """Say that the arm shall move, in every period."""
-        self.begun, id_ = True, messages.to_id(msg.id)
+        self.newest, self.length = id_, _ = messages.to_id(msg.id), msg.steps
         subgoal = np.append(kinematics.base_to_world(np.array(GOAL)), 0.0)
         self.subgoals.publish(messages.from_subgoals(records.Subgoals(
             id_, subgoal[None], np.array([[0.02, 0.005]]), np.ones(1), np.zeros(1, np.uint32), np.full(1, 5, np.uint16),
             np.zeros(1, bool)), Header()))
-        self.commands.publish(messages.from_commands(records.Commands(id_, np.array([[0.0, 1.0, 0.0, 0.0]])), Header()))
+        self.commands.publish(messages.from_commands(records.Commands(id_, np.array([[0.0, -1.0 if id_.round % 2 else 1.0, 0.0, 0.0]])), Header()))
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
 def test_a_bridge_that_is_told_to_stop_in_motion_asks_for_a_goal_that_holds_the_arm(number, listener, processes, tmp_path):
     rig = Rig(listener, processes, tmp_path)
-    listener.until(lambda: rig.speed > MOVING, 'the arm in motion')
+    listener.until(rig.moves, 'the arm in motion')
     before = len(rig.holds)
     rig.bridge.send_signal(number)
     listener.until(lambda: rig.bridge.poll() is not None, 'the end of the bridge')

@@ -71,7 +71,8 @@ class Watcher:
 
     def until_held(self):
         """Wait until the guard sends no more zero twists: its goal holds the arm."""
-        self.listener.until(lambda: self.speeds[-1][0] - self.twists[-1][0] > 0.3, 'a goal that holds the arm')
+        # A guard that waits for a busy machine is silent for a while, too.
+        self.listener.until(lambda: self.speeds[-1][0] - self.twists[-1][0] > 1.0, 'a goal that holds the arm')
 
     def disturb(self, enough):
         """Send twists that move the arm back, until ``enough``(joint states at the start, joint states now)."""
