@@ -581,3 +581,10 @@ class GuardConfig(Checked):
 
 NOMINAL = RandomizationConfig((0.2, 0.2), (1.0, 1.0), (1.0, 1.0), (0.0, 0.0), (0.0, 0.0), (1.0, 1.0),
                               0.0, 0.0, 0.0, 0.0, 0.0, (0, 0), 0.0)   # nothing differs, nothing is noisy
+
+
+# Where parameters of each kind are found: the part of their names before the last point.
+SECTIONS = {'': RunConfig, 'bridge': BridgeConfig, 'normalizer': NormalizerConfig, 'evaluation': EvaluationConfig, 'planner': PlannerConfig,
+            'controller': ControllerConfig, 'flat': FlatConfig, 'fetch': FetchConfig, 'randomization': RandomizationConfig,
+            'safety': SafetyConfig, 'deployment': DeploymentConfig, 'guard': GuardConfig, 'emulator': EmulatorConfig,
+            'process': ProcessConfig, 'view': ViewConfig, 'page': PageConfig}

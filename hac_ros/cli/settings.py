@@ -5,12 +5,6 @@ from hac_ros import config
 from hac_ros.cli import Refused
 from hac_ros.launching.plan import NodeProcess
 
-SECTIONS = {'': config.RunConfig, 'bridge': config.BridgeConfig, 'normalizer': config.NormalizerConfig,
-            'evaluation': config.EvaluationConfig, 'planner': config.PlannerConfig,
-            'controller': config.ControllerConfig, 'flat': config.FlatConfig, 'view': config.ViewConfig,
-            'page': config.PageConfig, 'deployment': config.DeploymentConfig, 'fetch': config.FetchConfig,
-            'safety': config.SafetyConfig, 'randomization': config.RandomizationConfig, 'process': config.ProcessConfig,
-            'emulator': config.EmulatorConfig, 'guard': config.GuardConfig}
 
 
 def check(plan: list[NodeProcess]) -> None:
@@ -21,8 +15,8 @@ def check(plan: list[NodeProcess]) -> None:
     for node in plan:
         for name, value in node.values().items():
             section, _, item = name.rpartition('.')
-            if section in SECTIONS:
-                _check(SECTIONS[section], name, item, value)
+            if section in config.SECTIONS:
+                _check(config.SECTIONS[section], name, item, value)
 
 
 def _check(kind: type, name: str, item: str, value) -> None:

@@ -25,10 +25,7 @@ from rclpy.node import Node
 from rclpy.task import Future
 from rclpy.utilities import get_rmw_implementation_identifier
 
-SECTIONS = {'': config.RunConfig, 'bridge': config.BridgeConfig, 'normalizer': config.NormalizerConfig,
-            'evaluation': config.EvaluationConfig, 'planner': config.PlannerConfig,
-            'controller': config.ControllerConfig, 'flat': config.FlatConfig, 'fetch': config.FetchConfig,
-            'randomization': config.RandomizationConfig}
+SECTIONS = ('', 'bridge', 'normalizer', 'evaluation', 'planner', 'controller', 'flat', 'fetch', 'randomization')     # of a run
 OF_CONTROL_FETCH = ('fetch', 'randomization')      # in control mode mocap they mean nothing
 VERDICT = ('evaluation/success_rate', 'evaluation/confirmed')
 FAREWELL = Duration(seconds=2)     # that workers on other machines have to hear that the run is done
@@ -39,7 +36,7 @@ class Recorder(Node):
 
     def __init__(self, **node_options):
         super().__init__('recorder', **node_options)
-        self.sections = {name or 'run': declare(self, kind, name) for name, kind in SECTIONS.items()}
+        self.sections = {name or 'run': declare(self, config.SECTIONS[name], name) for name in SECTIONS}
         self.config, self.evaluation = self.sections['run'], self.sections['evaluation']
         self.folder = RunFolder(self.config.folder, self.config.run)
         self.stack = contextlib.ExitStack()

@@ -26,6 +26,11 @@ SETTINGS = [pytest.param(prefix, kind, field, id=f'{kind.__name__}.{field.name}'
             for prefix, kind in SECTIONS for field in dataclasses.fields(kind)]
 
 
+def test_each_section_is_checked_as_what_the_nodes_declare_it_to_be():
+    declared = {prefix: kind for prefix, kind in SECTIONS if prefix}
+    assert declared == {name: kind for name, kind in config.SECTIONS.items() if name}
+
+
 @pytest.fixture(params=reference.DECLARED)
 def started(request, tmp_path):
     """Each of the nodes, in this process."""
