@@ -6,19 +6,18 @@ gone on from here, as with resume:=true.
 import argparse
 import json
 import shlex
-import signal
 import sys
 
 from hac_ros import domain_names
 from hac_ros.cli import Refused, key_values, launch, resuming, seeds
-from hac_ros.launching import launch_file
+from hac_ros.launching import launch_file, stop_signals
 from hac_ros.metrics_table import read_rows
 from hac_ros.run_folder import RunExists, RunFolder, RunInUse, RunMissing
 
 FILE = 'train.launch.xml'
 FAILED = 1
 TRIES = 3       # times that a run is gone on with without a further row: more would not help
-_STOPPED = {128 + number for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+_STOPPED = {128 + number for number in stop_signals.STOPPERS}
 
 
 def run(words: list[str]) -> int:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from hac_ros.launching import stop_signals
 from hac_ros.launching.child_process import ChildProcess
 from hac_ros.launching.exit_status import REFUSED
 from hac_ros.launching.plan import NodeProcess
@@ -22,7 +23,6 @@ GRACE = 5.0             # [s] from SIGINT to SIGTERM, from there to SIGKILL: sig
 CRASH_LOOP = 4          # exits with an error in a row, ...
 CRASH_LOOP_TIME = 10.0  # [s] ... each so soon after its start, or with REFUSED, end the run: launch would try for ever
 _ESCALATION = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
-_STOPPERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass
@@ -92,10 +92,7 @@ class Supervisor:
         for fd in (reader, writer):
             os.set_blocking(fd, False)
         self.selector.register(reader, selectors.EVENT_READ)
-        heeded = set(_STOPPERS)
-        if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:      # nohup: the terminal may go
-            heeded.remove(signal.SIGHUP)
-        handlers = {number: signal.signal(number, self._on_signal) for number in (*heeded, signal.SIGCHLD)}
+        handlers = {number: signal.signal(number, self._on_signal) for number in (*stop_signals.heeded(), signal.SIGCHLD)}
         previous = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         try:
             yield

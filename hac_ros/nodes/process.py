@@ -14,7 +14,7 @@ from rclpy.task import Future
 
 from hac_ros import realtime
 from hac_ros.config import ProcessConfig
-from hac_ros.launching import shared_memory
+from hac_ros.launching import shared_memory, stop_signals
 from hac_ros.launching.exit_status import FAILED, REFUSED
 from hac_ros.parameters import declare
 
@@ -36,17 +36,11 @@ def timer(node, period: float, callback):
     return node.create_timer(period, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
 
-def heeded() -> tuple[signal.Signals, ...]:
-    """Return the signals that tell a process to stop; under nohup the terminal may go."""
-    hangup = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
-    return signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, *hangup
-
-
 def run(make_node, argv=None) -> int:
     """Run the node that ``make_node()`` returns until it is told to stop; return the exit status.
 
-    A node that ends by itself has a Future ``stopped`` and sets the exit status as its result. 0 after SIGINT,
-    SIGTERM, SIGQUIT, SIGHUP or a shutdown of the context, which let the running callback finish; 2 if a setting or the run was
+    A node that ends by itself has a Future ``stopped`` and sets the exit status as its result. 0 after a signal to stop
+    (``stop_signals``) or a shutdown of the context, which let the running callback finish; 2 if a setting or the run was
     refused (ValueError or RuntimeError while the node was made), which is printed as one line. A node that must not leave
     yet when it is told to stop has ``may_end()``, which is asked every SPIN_SLICE.
     """
@@ -54,7 +48,7 @@ def run(make_node, argv=None) -> int:
     shared_memory.clean(age=shared_memory.STARTED)
     # rclpy's own handlers would end the context, and Python's would raise, in the middle of a callback.
     rclpy.init(args=sys.argv if argv is None else argv, signal_handler_options=SignalHandlerOptions.NO)
-    for number in heeded():
+    for number in stop_signals.heeded():
         signal.signal(number, lambda *_: _told_to_stop.set())
     executor = EventsExecutor()
     node = None

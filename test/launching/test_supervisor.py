@@ -117,11 +117,12 @@ def test_a_terminal_that_goes_ends_a_run_unless_nohup_started_it(start, by, stat
     assert run.end() == status
 
 
-def test_ctrl_c_lets_a_process_end_by_itself(start):
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGQUIT], ids=lambda number: number.name)
+def test_ctrl_c_lets_a_process_end_by_itself(start, number):
     run = start(('worker-1', POLITE, {}))
     pid, = run.pids(1)
-    os.kill(run.process.pid, signal.SIGINT)
-    assert run.end() == 130 and not is_alive(pid)
+    os.kill(run.process.pid, number)
+    assert run.end() == 128 + number and not is_alive(pid)
     assert any('finished cleanly' in line for line in run.lines)
 
 
