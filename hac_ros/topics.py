@@ -38,7 +38,7 @@ LATCHED = _reliable(1, latched=True)     # the newest, for late joiners too; one
 LEDGER = _reliable(WRITERS, latched=True)        # the newest of each of several writers
 HISTORY = _reliable(VERSIONS, latched=True)      # the last few versions
 LONG_HISTORY = _reliable(STATISTICS_VERSIONS, latched=True)
-CLOCK = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)      # nothing that is late is told any more
+MOMENTARY = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)      # what is late is told no more
 SCENE = _reliable(8)                     # markers: what deletes must not be lost to what came a moment later
 ROBOT = _reliable(10)                    # a robot's: as ros1_bridge publishes and reads
 NEWEST = _reliable(1)                    # a twist to a Fetch: only the newest is executed
@@ -92,7 +92,7 @@ PLOTTED = ('evaluation/success_rate', 'evaluation/probe_accuracy', 'planner/succ
 PLOTS = {name: Topic(f'{{run}}/plot/{name}', Float64, LATCHED, f'recorder: {name} of the newest row that has it')
          for name in PLOTTED}
 DIAGNOSTICS = Topic('/diagnostics', DiagnosticArray, EVENTS, 'everyone: health, once a second')
-CLOCK_TOPIC = Topic('/clock', Clock, CLOCK, 'first training bridge: simulation time, monotonic over resets')
+CLOCK_TOPIC = Topic('/clock', Clock, MOMENTARY, 'first training bridge: simulation time, monotonic over resets')
 MARKERS = Topic('{worker}/markers', MarkerArray, SCENE, 'marker publisher: the scene, while somebody subscribes')
 JOINT_STATES = Topic('{worker}/joint_states', JointState, STREAM,
                      'marker publisher: joints that put the gripper where it is, while somebody subscribes')
@@ -116,7 +116,7 @@ HEARTBEAT = Topic('{worker}/fetch_bridge/heartbeat', Header, NEWEST,
                   'fetch bridge: 25 Hz while active; frame_id is moving, resting, or, when it is deactivated, released')
 NORMALIZER_ALIVE = Topic('{run}/normalizer/alive', Header, NEWEST, 'normalizer: 25 Hz where it serves a bundle')
 GOAL = Topic('{worker}/fetch_bridge/goal', PoseStamped, ROBOT, 'operator: a new goal begins an episode')
-DEAD_MAN = Topic('{worker}/fetch_bridge/dead_man', Bool, ROBOT, 'operator: whether the button is held', CLOCK)
+DEAD_MAN = Topic('{worker}/fetch_bridge/dead_man', Bool, ROBOT, 'operator: whether the button is held', MOMENTARY)
 GUARD_ALIVE = Topic('{worker}/guard/alive', Header, NEWEST, 'guard: 50 Hz; frame_id is idle, watching or holding')
 
 RESET = Topic('{worker}/reset', Trigger, None, 'bridge service: begin the round anew')

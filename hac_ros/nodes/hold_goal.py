@@ -23,7 +23,7 @@ class NewestGoal:
     """What became of the goal of an action that was sent last: an older one that ends says nothing.
 
     asked: it is on its way, or the robot follows it or has done so. accepted: by the robot. succeeded: and followed to its end.
-    failed [s] of the owner's clock: when it was rejected, or ended without success; None: it was not.
+    sent_at, failed [s] of the owner's clock: when it was sent, and when it was rejected or ended without success; None: it was not.
     """
 
     def __init__(self, node, kind, name: str, now: Callable[[], float]):
@@ -53,14 +53,16 @@ class NewestGoal:
     def send(self, goal, until_its_end: bool = True):
         """Send a goal and return the future of its acceptance; ``until_its_end``: it may fail after that, too."""
         self.forget()
-        self._sent = sent = _Sent()
+        sent = self._sent = _Sent()
+        self.sent_at = self._now()
         future = self.client.send_goal_async(goal)
         future.add_done_callback(lambda done: self._on_answer(done.result(), sent, until_its_end))
         return future
 
     def forget(self) -> None:
         """Take the goal for one that was never sent: it is left to the robot."""
-        self._sent, self._handle, self.failed, self.accepted, self.succeeded = None, None, None, False, False
+        self._sent, self._handle, self.sent_at, self.failed = None, None, None, None
+        self.accepted, self.succeeded = False, False
 
     def cancel(self) -> None:
         """Take the goal back, if it has not been followed to its end; what is known of it is forgotten."""

@@ -31,7 +31,6 @@ class RobotSide:
         self.heartbeat = topics.publisher(node, topics.HEARTBEAT, run, worker)
         self.gripping, self.holding = NewestGoal(node, GripperCommand, topics.GRIPPER_ACTION, node.now), HoldGoal(node, node.now)
         self.gripped_in = None      # round and take in which the gripper was sent its goal
-        self.gripped_at = -np.inf   # [s] and when
         self.stilled = None         # fingers were told to stay where they are, False: while nothing had power; None: they were not
         signals = pilot.signals
         health.standing = lambda: [status.text for status in pilot.statuses if status.latches]
@@ -125,7 +124,7 @@ class RobotSide:
 
         There nothing ends a goal but a newer one and the next episode: nobody asks how it ended.
         """
-        self.gripped_in, self.gripped_at = self.episode, self.node.now()
+        self.gripped_in = self.episode
         if not self.gripping.ready:
             self.gripping.fail()
             self.health.refuse('gripper goal not sent', f'nobody offers {topics.GRIPPER_ACTION}')
@@ -158,7 +157,7 @@ class RobotSide:
             self.stilled = None
             return
         powered, state = not self.pilot.signals.switches.pressed, self.pilot.senses.robot_state()
-        on_their_way = self.gripping.under_way and (now - self.gripped_at < BEGUN or self.pilot.fingers_moved > STILL)
+        on_their_way = self.gripping.under_way and (now - self.gripping.sent_at < BEGUN or self.pilot.fingers_moved > STILL)
         due = on_their_way if self.stilled is None else powered and not self.stilled
         if due and self.gripping.ready and state is not None and np.isfinite(state.fingers).all():
             self.gripping.send(_gripper_goal(float(np.sum(state.fingers))))

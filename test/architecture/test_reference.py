@@ -49,6 +49,6 @@ def test_printing_gives_the_document(text, capsys):
 @pytest.mark.parametrize('qos, words', [
     (topics.LOCKSTEP, 'best effort, last 2'), (topics.STREAM, 'reliable, last 2'),
     (topics.HISTORY, 'reliable, last 16, for late joiners too'),
-    (topics.CLOCK, 'best effort, newest only')])
+    (topics.MOMENTARY, 'best effort, newest only')])
 def test_qos_is_told_in_words(qos, words):
     assert reference.qos_in_words(qos) == words

@@ -3,13 +3,13 @@ import signal
 
 import numpy as np
 import pytest
+from one_arm import answers
 from robot_client import RUN, parameters
 
 from action_msgs.msg import GoalStatusArray
 from builtin_interfaces.msg import Time
-from hac_ros import kinematics, messages, records, robot_messages, topics
+from hac_ros import kinematics, messages, robot_messages, topics
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from std_msgs.msg import Header
 
 GOAL = (0.68, 0.05, 0.5)        # in base_link
 MOVING, AT_REST = 0.05, 0.02    # [rad/s]
@@ -46,12 +46,11 @@ class Rig:
 
     def on_state(self, msg):
         """Say that the arm shall move, in every period."""
-        self.newest, self.length = id_, _ = messages.to_id(msg.id), msg.steps
+        self.newest, self.length = messages.to_id(msg.id), msg.steps
+        sidewards = -1.0 if self.newest.round % 2 else 1.0
         subgoal = np.append(kinematics.base_to_world(np.array(GOAL)), 0.0)
-        self.subgoals.publish(messages.from_subgoals(records.Subgoals(
-            id_, subgoal[None], np.array([[0.02, 0.005]]), np.ones(1), np.zeros(1, np.uint32), np.full(1, 5, np.uint16),
-            np.zeros(1, bool)), Header()))
-        self.commands.publish(messages.from_commands(records.Commands(id_, np.array([[0.0, -1.0 if id_.round % 2 else 1.0, 0.0, 0.0]])), Header()))
+        for publisher, message in zip((self.subgoals, self.commands), answers(self.newest, subgoal, (0.0, sidewards, 0.0, 0.0))):
+            publisher.publish(message)
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from one_arm import answers
 
-from hac_ros import config, deployment_log, kinematics, messages, records, robot_messages, spaces, tasks, topics
+from hac_ros import config, deployment_log, kinematics, messages, robot_messages, spaces, tasks, topics
 from hac_ros.adversary import NAMES, Adversary
 from hac_ros.cli.bench_safety import RUN, Rig
 from hac_ros.launching.exit_status import REFUSED
@@ -76,11 +77,8 @@ class Policy:
     def send_answer(self, command, subgoal=None) -> None:
         """Send subgoal and command for the newest state."""
         subgoal = np.append(GOAL, 0.04) if subgoal is None else subgoal
-        self.rig.send[topics.SUBGOAL.name].publish(messages.from_subgoals(records.Subgoals(
-            self.rig.id, subgoal[None], np.array([[0.02, 0.005]]), np.ones(1), np.zeros(1, np.uint32),
-            np.full(1, 5, np.uint16), np.zeros(1, bool)), Header()))
-        self.rig.send[topics.ARM_COMMAND.name].publish(messages.from_commands(
-            records.Commands(self.rig.id, np.array([command], dtype=float)), Header()))
+        for topic, message in zip((topics.SUBGOAL, topics.ARM_COMMAND), answers(self.rig.id, subgoal, command)):
+            self.rig.send[topic.name].publish(message)
 
     def next_state(self) -> None:
         """Let the robot rest for a period, and wait for its state: the last command may be under way still."""

@@ -112,7 +112,7 @@ def test_pause_holds_and_goes_on(bridge, listener):
 
 def test_the_clock_never_goes_back(bridge, listener):
     driver, times = BridgeDriver(listener, RUN, 'push'), []
-    listener.node.create_subscription(Clock, '/clock', lambda m: times.append(messages.seconds(m.clock)), topics.CLOCK)
+    listener.node.create_subscription(Clock, '/clock', lambda m: times.append(messages.seconds(m.clock)), topics.MOMENTARY)
     step = driver.first()
     for command in random_commands(50):
         step = driver.step(step, command).id
